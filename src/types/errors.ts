@@ -1,0 +1,43 @@
+/** Every way a request can fail, with its HTTP status. Codes are stable: clients switch on them. */
+export const errorStatus = {
+  invalid_request: 400,
+  not_built_yet: 400,
+  invalid_filter: 400,
+  invalid_relationship: 400,
+  invalid_document: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  too_large: 413,
+  unsupported_media_type: 415,
+  internal: 500,
+  engine_unavailable: 503,
+  audit_unavailable: 503,
+  store_unavailable: 503,
+  embeddings_unavailable: 503,
+  overloaded: 503,
+} as const;
+
+export type ErrorCode = keyof typeof errorStatus;
+
+/** An error whose `message` may be shown to the caller; what must not be shown goes into `cause`. */
+export class ClearanceError extends Error {
+  override readonly name = 'ClearanceError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get status(): number {
+    return errorStatus[this.code];
+  }
+}
+
+/** A mistake of the operator's (configuration, data folder, command line): printed without a stack. */
+export class StartupError extends Error {
+  override readonly name = 'StartupError';
+}

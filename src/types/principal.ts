@@ -1,0 +1,25 @@
+import type { Branded } from './brand.ts';
+
+/** Who a request acts for. Made only by verifying a token, so its parts are trusted from here on. */
+export type Principal = Branded<
+  {
+    readonly tenant: string;
+    readonly issuer: string;
+    /** The person, as the engine knows them: `user:anne`. */
+    readonly subject: string;
+    /** The agent that asks for the person, `agent:support-bot`; absent when a person calls directly. */
+    readonly actor?: string;
+  },
+  'Principal'
+>;
+
+export const scopes = ['retrieve', 'ingest', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+/** A verified token: the principal, and what it may do. */
+export type Credentials = {
+  readonly principal: Principal;
+  readonly scopes: ReadonlySet<Scope>;
+  /** The source whose documents an `ingest` token may write. */
+  readonly source?: string;
+};
