@@ -8,16 +8,14 @@ export const errorStatus = {
   unauthenticated: 401,
   forbidden: 403,
   not_found: 404,
-  method_not_allowed: 405,
-  conflict: 409,
   too_large: 413,
   unsupported_media_type: 415,
   internal: 500,
+  identity_unavailable: 503,
   engine_unavailable: 503,
   audit_unavailable: 503,
   store_unavailable: 503,
   embeddings_unavailable: 503,
-  overloaded: 503,
 } as const;
 
 export type ErrorCode = keyof typeof errorStatus;

@@ -1,0 +1,114 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { AuditLog, AuditRecord } from '../src/ports/audit.ts';
+import type { DocumentRow, OwnRelationship } from '../src/ports/documents.ts';
+import type { Embeddings } from '../src/ports/embeddings.ts';
+import { ClearanceError } from '../src/types/errors.ts';
+import type { Tuple } from '../src/types/tuple.ts';
+import { chunk } from './chunk.ts';
+import { embed } from './embed.ts';
+import type { Document } from './parse.ts';
+import { documentId } from './parse.ts';
+import { type Publishing, settle } from './publish.ts';
+import { inTurn } from './in-turn.ts';
+import { ownTuples } from './relationships.ts';
+import { claimDocument, notYours, type Writer } from './writer.ts';
+
+export type WritePath = Publishing & {
+  readonly embeddings: Embeddings;
+  readonly audit: AuditLog;
+  /** Why the model forbids a tuple, if it does. */
+  readonly tupleProblem: (tuple: Tuple) => string | undefined;
+};
+
+export const putOutcome = z.object({
+  document_id: z.string(),
+  version: z.int(),
+  chunks: z.int(),
+  /** `published`: searchable, under exactly its relationships. `pending`: kept, hidden, and retried until it is. */
+  status: z.enum(['published', 'pending']),
+});
+export type PutOutcome = z.infer<typeof putOutcome> & { readonly created: boolean };
+
+/** The write path: parse has been done; claim, take away, chunk, embed, stage, publish. */
+export function putDocument(path: WritePath, writer: Writer, document: Document): Promise<PutOutcome> {
+  return inTurn(`${writer.principal.tenant} ${document.id}`, async () => {
+    refuseForbiddenTuples(path, document);
+    const row = await claimDocument(path.documents, writer, document.id);
+    await auditWrite(path, writer, 'write_document', { documentId: document.id, source: writer.source });
+
+    const hash = contentHash(document);
+    const unchanged = row.hash !== undefined && row.hash.equals(hash);
+    // A narrowing never waits for embeddings.
+    if (document.relationships !== undefined) {
+      await path.documents.enqueueNarrow(row.no, document.relationships);
+      await settle(path, row.no);
+    }
+    const staged = unchanged
+      ? await keepVersion(path, row, document.relationships)
+      : await stageVersion(path, writer.principal.tenant, row.no, document, hash);
+    const settled = await settle(path, row.no);
+    return {
+      document_id: document.id,
+      ...staged,
+      status: settled ? 'published' : 'pending',
+      created: row.hash === undefined,
+    };
+  });
+}
+
+async function keepVersion(path: WritePath, row: DocumentRow, relationships: readonly OwnRelationship[] | undefined) {
+  if (relationships !== undefined) await path.documents.enqueueRelationships(row.no, row.version, relationships);
+  return { version: row.version, chunks: row.chunks };
+}
+
+async function stageVersion(path: WritePath, tenant: string, no: number, document: Document, hash: Buffer) {
+  const chunks = await embed(path, tenant, document.title, await chunk(document.text));
+  const { title, metadata, source_url } = document;
+  const staged = { title, metadata, hash, chunks, ...(source_url === undefined ? {} : { sourceUrl: source_url }) };
+  const version = await path.documents.stage(tenant, no, staged, document.relationships);
+  return { version, chunks: chunks.length };
+}
+
+/** Hides the document at once; resolves to whether everything of it is gone, or still to be retried. */
+export function deleteDocument(path: WritePath, writer: Writer, id: string): Promise<'deleted' | 'pending'> {
+  return inTurn(`${writer.principal.tenant} ${id}`, async () => {
+    const row = documentId.safeParse(id).success
+      ? await path.documents.find(writer.principal.tenant, id)
+      : undefined;
+    if (row?.source === undefined) throw new ClearanceError('not_found', 'No such document.');
+    if (!writer.admin && row.source !== writer.source) throw notYours(writer);
+    await auditWrite(path, writer, 'delete_document', { documentId: id, source: writer.source });
+    await path.documents.enqueueDelete(row.no);
+    return (await settle(path, row.no)) ? 'deleted' : 'pending';
+  });
+}
+
+export function auditWrite(
+  { audit }: Pick<WritePath, 'audit'>,
+  { principal }: Writer,
+  event: AuditRecord['event'],
+  details: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  return audit.append({
+    tenant: principal.tenant,
+    decisionId: randomUUID(),
+    event,
+    issuer: principal.issuer,
+    subject: principal.subject,
+    ...(principal.actor === undefined ? {} : { actor: principal.actor }),
+    details,
+  });
+}
+
+function refuseForbiddenTuples({ tupleProblem, guarded }: WritePath, document: Document): void {
+  const tuples = ownTuples(`${guarded.type}:${document.id}`, document.relationships ?? []);
+  for (const [i, tuple] of tuples.entries()) {
+    const problem = tupleProblem(tuple);
+    if (problem !== undefined) throw new ClearanceError('invalid_relationship', `relationships.${i}: ${problem}`);
+  }
+}
+
+function contentHash({ title, text, metadata, source_url }: Document): Buffer {
+  return createHash('sha256').update(JSON.stringify([title, text, metadata, source_url ?? null])).digest();
+}

@@ -1,0 +1,61 @@
+import { createLocalJWKSet, SignJWT } from 'jose';
+import type { Identity } from '../../ports/identity.ts';
+import { ClearanceError, StartupError } from '../../types/errors.ts';
+import type { Scope } from '../../types/principal.ts';
+import { readClaims } from './claims.ts';
+import { DEVELOPMENT_ALGORITHM, type DevelopmentKeys } from './development-keys.ts';
+import { jwtIdentity } from './verify.ts';
+
+const ISSUER = 'clearance-development';
+const AUDIENCE = 'clearance';
+
+export type TokenRequest = {
+  /** The `sub` claim: `anne`, not `user:anne`. */
+  readonly subject: string;
+  /** The agent that acts for the subject: `support-bot`. */
+  readonly actor?: string;
+  readonly scopes: readonly Scope[];
+  /** Whose documents an `ingest` token may write. */
+  readonly source?: string;
+  readonly tenant?: string;
+  /** Seconds. */
+  readonly lifetime: number;
+};
+
+/** A token that `developmentIdentity` takes; what it would refuse is refused here, as a mistake of the operator's. */
+export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): Promise<string> {
+  const { subject, actor, scopes, source, tenant, lifetime } = request;
+  if (!Number.isSafeInteger(lifetime) || lifetime <= 0) {
+    throw new StartupError('The lifetime of a token is a whole number of seconds above 0.');
+  }
+  const claims = {
+    sub: subject,
+    ...(actor !== undefined && { act: { sub: actor } }),
+    scope: scopes.join(' '),
+    ...(source !== undefined && { source }),
+    ...(tenant !== undefined && { tenant }),
+  };
+  try {
+    readClaims(claims, ISSUER);
+  } catch (error) {
+    if (error instanceof ClearanceError) throw new StartupError(error.message, { cause: error });
+    throw error;
+  }
+  const now = Math.floor(Date.now() / 1_000);
+  return await new SignJWT(claims)
+    .setProtectedHeader({ alg: DEVELOPMENT_ALGORITHM, kid: keys.kid, typ: 'at+jwt' })
+    .setIssuer(ISSUER)
+    .setAudience(AUDIENCE)
+    .setIssuedAt(now)
+    .setExpirationTime(now + lifetime)
+    .sign(keys.privateKey);
+}
+
+/** For development only: whoever can read the data folder can be anyone. */
+export function developmentIdentity(keys: DevelopmentKeys): Identity {
+  return jwtIdentity({
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    key: createLocalJWKSet({ keys: [keys.publicJwk] }),
+  });
+}

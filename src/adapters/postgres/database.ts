@@ -1,0 +1,63 @@
+import pg from 'pg';
+import { ClearanceError } from '../../types/errors.ts';
+
+/** The only thing that the product knows of its store: a Postgres that answers SQL. */
+export type Queryable = {
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
+};
+
+export type Database = Queryable & {
+  /** Runs `work` in one transaction: all of it or nothing. Keep it short, for an embedded store has one session. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+};
+
+// int8: our counters and keys stay far below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+export function openDatabase(config: pg.PoolConfig): Database {
+  const pool = new pg.Pool({ max: 10, connectionTimeoutMillis: 10_000, ...config });
+  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => {});
+
+  return {
+    query: (text, values) => orUnavailable(() => pool.query(text, values)),
+    transaction: (work) => orUnavailable(() => inTransaction(pool, work)),
+    close: () => pool.end(),
+  };
+}
+
+async function inTransaction<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query('BEGIN');
+    const result = await work({ query: (text, values) => client.query(text, values) });
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** A mistake in our SQL is a fault of ours; everything else that Postgres or the socket says is an outage. */
+async function orUnavailable<T>(query: () => Promise<T>): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    if (error instanceof ClearanceError || isOurFault(error)) throw error;
+    throw new ClearanceError('store_unavailable', 'The store does not answer. Nothing was released; try again.', {
+      cause: error,
+    });
+  }
+}
+
+/** SQLSTATE classes 22 (data), 23 (constraint) and 42 (syntax, missing table). */
+function isOurFault(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(22|23|42)/.test(error.code ?? '');
+}

@@ -1,0 +1,139 @@
+import type { DocumentRow, Documents, StagedDocument } from '../../ports/documents.ts';
+import type { Database, Queryable } from './database.ts';
+import { postgresOutbox } from './outbox.ts';
+import { vectorLiteral } from './search/candidate-index.ts';
+
+type Row = {
+  no: number;
+  source: string | null;
+  published_version: number | null;
+  version: number;
+  hash: Buffer | null;
+  chunks: number;
+};
+
+const selectRow = `SELECT d.no, d.source, d.published_version, d.version, v.text_hash AS hash,
+    (SELECT count(*)::int FROM chunks c WHERE c.document_no = d.no AND c.version = d.version) AS chunks
+  FROM documents d LEFT JOIN versions v ON v.document_no = d.no AND v.version = d.version
+  WHERE d.tenant = $1 AND d.id = $2`;
+
+export function postgresDocuments(database: Database): Documents {
+  async function find(tenant: string, id: string): Promise<DocumentRow | undefined> {
+    const { rows } = await database.query<Row>(selectRow, [tenant, id]);
+    return rows[0] && toDocumentRow(rows[0]);
+  }
+
+  return {
+    find,
+
+    async claim(tenant, id, source) {
+      await database.query(
+        `INSERT INTO documents (tenant, id, source) VALUES ($1, $2, $3)
+         ON CONFLICT (tenant, id) DO UPDATE SET source = excluded.source WHERE documents.source IS NULL`,
+        [tenant, id, source],
+      );
+      const row = await find(tenant, id);
+      if (row === undefined) throw new Error(`the row of document ${id} is gone`);
+      return row;
+    },
+
+    async embeddingsOf(tenant, hashes) {
+      const { rows } = await database.query<{ hash: Buffer; embedding: string }>(
+        `SELECT DISTINCT ON (text_hash) text_hash AS hash, embedding::text FROM chunks
+         WHERE tenant = $1 AND text_hash = ANY($2::bytea[])`,
+        [tenant, hashes],
+      );
+      return new Map(rows.map((row) => [row.hash.toString('hex'), parseVector(row.embedding)]));
+    },
+
+    async stage(tenant, no, document, relationships) {
+      return database.transaction(async (tx) => {
+        const version = await insertVersion(tx, no, document);
+        await insertChunks(tx, tenant, no, version, document);
+        await enqueuePublish(tx, no, version, relationships);
+        return version;
+      });
+    },
+
+    async enqueueNarrow(no, relationships) {
+      await database.query(`INSERT INTO outbox (document_no, step, relationships) VALUES ($1, 'narrow', $2)`, [
+        no,
+        JSON.stringify(relationships),
+      ]);
+    },
+
+    enqueueRelationships: (no, version, relationships) => enqueuePublish(database, no, version, relationships),
+
+    ...postgresOutbox(database),
+  };
+}
+
+async function insertVersion(tx: Queryable, no: number, document: StagedDocument): Promise<number> {
+  const { rows } = await tx.query<{ version: number }>(
+    `WITH next AS (UPDATE documents SET version = version + 1 WHERE no = $1 RETURNING version)
+     INSERT INTO versions (document_no, version, title, metadata, source_url, text_hash)
+     SELECT $1, version, $2, $3, $4, $5 FROM next RETURNING version`,
+    [no, document.title, JSON.stringify(document.metadata), document.sourceUrl ?? null, document.hash],
+  );
+  const version = rows[0]?.version;
+  if (version === undefined) throw new Error(`document ${no} has no row`);
+  return version;
+}
+
+/** The title counts as part of every passage, for both signals. */
+async function insertChunks(
+  tx: Queryable,
+  tenant: string,
+  no: number,
+  version: number,
+  { title, chunks }: StagedDocument,
+): Promise<void> {
+  await tx.query(
+    `WITH incoming AS MATERIALIZED (
+       SELECT ordinal, text, hash, embedding, to_tsvector('english', $7::text || E'\\n' || text) AS lexemes
+       FROM unnest($4::text[], $5::bytea[], $6::text[]) WITH ORDINALITY AS u (text, hash, embedding, ordinal)
+     ), inserted AS (
+       INSERT INTO chunks (tenant, document_no, version, ordinal, text_hash, lexemes, weights, embedding)
+       SELECT $1, $2, $3, ordinal, hash, lexemes, bm25_weights(lexemes), embedding::vector FROM incoming
+       RETURNING id, ordinal
+     )
+     INSERT INTO chunk_texts (chunk_id, text) SELECT i.id, n.text FROM inserted i JOIN incoming n USING (ordinal)`,
+    [
+      tenant,
+      no,
+      version,
+      chunks.map((chunk) => chunk.text),
+      chunks.map((chunk) => chunk.hash),
+      chunks.map((chunk) => vectorLiteral(chunk.embedding)),
+      title,
+    ],
+  );
+}
+
+async function enqueuePublish(
+  tx: Queryable,
+  no: number,
+  version: number,
+  relationships: readonly unknown[] | undefined,
+): Promise<void> {
+  await tx.query(`INSERT INTO outbox (document_no, step, version, relationships) VALUES ($1, 'publish', $2, $3)`, [
+    no,
+    version,
+    relationships === undefined ? null : JSON.stringify(relationships),
+  ]);
+}
+
+function toDocumentRow(row: Row): DocumentRow {
+  return {
+    no: row.no,
+    version: row.version,
+    chunks: row.chunks,
+    ...(row.source === null ? {} : { source: row.source }),
+    ...(row.published_version === null ? {} : { publishedVersion: row.published_version }),
+    ...(row.hash === null ? {} : { hash: row.hash }),
+  };
+}
+
+function parseVector(literal: string): Float32Array {
+  return Float32Array.from(literal.slice(1, -1).split(','), Number);
+}

@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import type pg from 'pg';
+
+const directory = fileURLToPath(new URL('../../../migrations', import.meta.url));
+
+/** Brings the schema up to date; safe to run from several processes at once. */
+export async function migrate(connection: pg.ClientConfig): Promise<void> {
+  await runner({
+    databaseUrl: connection,
+    dir: directory,
+    direction: 'up',
+    migrationsTable: 'schema_migrations',
+    log: () => {},
+  });
+}

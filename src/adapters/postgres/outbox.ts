@@ -1,0 +1,155 @@
+import type { Documents, OutboxStep, OwnRelationship } from '../../ports/documents.ts';
+import type { Database, Queryable } from './database.ts';
+
+/** Longer than the engine's own deadlines, so that a step is not taken over while its holder still acts on it. */
+const LEASE_SECONDS = 60;
+
+type Row = {
+  id: number;
+  tenant: string;
+  document_id: string;
+  document_no: number;
+  step: OutboxStep['step'];
+  version: number | null;
+  relationships: OwnRelationship[] | null;
+};
+
+type Outbox = Pick<
+  Documents,
+  'lease' | 'due' | 'postpone' | 'pending' | 'hide' | 'publish' | 'remove' | 'done' | 'enqueueDelete'
+>;
+
+export function postgresOutbox(database: Database): Outbox {
+  return {
+    async lease(no) {
+      const { rows } = await database.query<Row>(
+        `WITH head AS (SELECT id FROM outbox WHERE document_no = $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+         UPDATE outbox o SET leased_until = now() + make_interval(secs => $2), attempts = attempts + 1
+         FROM head, documents d
+         WHERE o.id = head.id AND d.no = o.document_no AND (o.leased_until IS NULL OR o.leased_until < now())
+         RETURNING o.id, d.tenant, d.id AS document_id, o.document_no, o.step, o.version, o.relationships`,
+        [no, LEASE_SECONDS],
+      );
+      if (rows[0] !== undefined) return toStep(rows[0]);
+      const waiting = await database.query(`SELECT FROM outbox WHERE document_no = $1 LIMIT 1`, [no]);
+      return waiting.rowCount === 0 ? undefined : 'busy';
+    },
+
+    async due(limit) {
+      const { rows } = await database.query<{ document_no: number }>(
+        `SELECT document_no FROM outbox
+         WHERE due_at <= now() AND (leased_until IS NULL OR leased_until < now())
+         GROUP BY document_no ORDER BY min(id) LIMIT $1`,
+        [limit],
+      );
+      return rows.map((row) => row.document_no);
+    },
+
+    async postpone(step, seconds) {
+      await database.query(
+        `UPDATE outbox SET leased_until = NULL, due_at = now() + make_interval(secs => $2) WHERE id = $1`,
+        [step.id, seconds],
+      );
+    },
+
+    async pending() {
+      const { rows } = await database.query<{ steps: number; seconds: number }>(
+        `SELECT count(*) AS steps, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS seconds FROM outbox`,
+      );
+      return { steps: rows[0]?.steps ?? 0, oldestSeconds: rows[0]?.seconds ?? 0 };
+    },
+
+    async enqueueDelete(no) {
+      return database.transaction(async (tx) => {
+        const { rowCount } = await tx.query(`SELECT FROM documents WHERE no = $1 AND source IS NOT NULL FOR UPDATE`, [no]);
+        if (rowCount === 0) return false;
+        await hide(tx, no);
+        // What was still to be done to it is void; a step that someone is at finishes first, and publishes nothing.
+        await tx.query(`DELETE FROM outbox WHERE document_no = $1 AND (leased_until IS NULL OR leased_until < now())`, [no]);
+        await tx.query(`INSERT INTO outbox (document_no, step) VALUES ($1, 'delete')`, [no]);
+        return true;
+      });
+    },
+
+    hide: (step) => database.transaction((tx) => hide(tx, step.documentNo)),
+
+    async publish(step) {
+      await database.transaction(async (tx) => {
+        await finish(tx, step);
+        await hide(tx, step.documentNo);
+        await tx.query(
+          `UPDATE documents SET published_version = $2
+           WHERE no = $1 AND NOT EXISTS (SELECT FROM outbox WHERE document_no = $1 AND step = 'delete')`,
+          [step.documentNo, step.version],
+        );
+        await count(tx, step.documentNo, 1);
+        await tx.query(
+          `INSERT INTO metadata_fields (tenant, name)
+           SELECT $1, jsonb_object_keys(metadata) FROM versions WHERE document_no = $2 AND version = $3
+           ON CONFLICT DO NOTHING`,
+          [step.tenant, step.documentNo, step.version],
+        );
+        await tx.query(`DELETE FROM chunks WHERE document_no = $1 AND version < $2`, [step.documentNo, step.version]);
+        await tx.query(`DELETE FROM versions WHERE document_no = $1 AND version < $2`, [step.documentNo, step.version]);
+      });
+    },
+
+    async remove(step) {
+      await database.transaction(async (tx) => {
+        await finish(tx, step);
+        // A newer version may already be staged behind this step: it stays.
+        const upTo = `(SELECT coalesce(min(version), 2147483647) FROM outbox WHERE document_no = $1)`;
+        await tx.query(`DELETE FROM chunks WHERE document_no = $1 AND version < ${upTo}`, [step.documentNo]);
+        await tx.query(`DELETE FROM versions WHERE document_no = $1 AND version < ${upTo}`, [step.documentNo]);
+        await tx.query(
+          `UPDATE documents SET source = NULL WHERE no = $1 AND NOT EXISTS (SELECT FROM outbox WHERE document_no = $1)`,
+          [step.documentNo],
+        );
+      });
+    },
+
+    done: (step) => finish(database, step),
+  };
+}
+
+/** Takes the document out of search. Its text and chunks stay. */
+async function hide(tx: Queryable, no: number): Promise<void> {
+  await count(tx, no, -1);
+  await tx.query(`UPDATE documents SET published_version = NULL WHERE no = $1`, [no]);
+}
+
+/** Adds the published chunks of a document to the tenant's statistics, or takes them out. */
+async function count(tx: Queryable, no: number, sign: 1 | -1): Promise<void> {
+  const published = `FROM documents d JOIN chunks c ON c.document_no = d.no AND c.version = d.published_version`;
+  await tx.query(
+    `INSERT INTO collections (tenant, chunks) SELECT d.tenant, $2::int * count(*) ${published} WHERE d.no = $1 GROUP BY d.tenant
+     ON CONFLICT (tenant) DO UPDATE SET chunks = collections.chunks + excluded.chunks`,
+    [no, sign],
+  );
+  // In the order of the key, so that two transactions never wait for each other in a circle.
+  await tx.query(
+    `INSERT INTO lexeme_frequencies (tenant, dimension, chunks)
+     SELECT d.tenant, lexeme_dimension(l.lexeme) AS dimension, $2::int * count(*) ${published}, unnest(c.lexemes) l
+     WHERE d.no = $1 GROUP BY 1, 2 ORDER BY 1, 2
+     ON CONFLICT (tenant, dimension) DO UPDATE SET chunks = lexeme_frequencies.chunks + excluded.chunks`,
+    [no, sign],
+  );
+}
+
+/** Fails where the step is no longer there: its lease ran out and another holder has finished it. */
+async function finish(tx: Queryable, step: OutboxStep): Promise<void> {
+  const { rowCount } = await tx.query(`DELETE FROM outbox WHERE id = $1`, [step.id]);
+  if (rowCount !== 1) throw new Error(`outbox step ${step.id} was finished by another holder`);
+}
+
+function toStep(row: Row): OutboxStep {
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    documentId: row.document_id,
+    documentNo: row.document_no,
+    step: row.step,
+    ...(row.version === null ? {} : { version: row.version }),
+    ...(row.relationships === null ? {} : { relationships: row.relationships }),
+  };
+}

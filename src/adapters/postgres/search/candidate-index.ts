@@ -1,0 +1,69 @@
+import type { Embeddings } from '../../../ports/embeddings.ts';
+import type { CandidateIndex } from '../../../ports/search.ts';
+import { ClearanceError } from '../../../types/errors.ts';
+import { type Filter, filterFields } from '../../../types/filter.ts';
+import type { Database } from '../database.ts';
+import { lexicalQuery, type QueryLexeme } from './bm25.ts';
+import { documentSearch } from './document-search.ts';
+import { exactSearch } from './exact-search.ts';
+import type { PreparedQuestion } from './question-sql.ts';
+import { thresholdSearch } from './threshold-search.ts';
+import { hasVectorIndex } from './vector-index.ts';
+
+export function postgresCandidateIndex(database: Database, embeddings: Embeddings): CandidateIndex {
+  return {
+    async open({ tenant, query, filter }, signal) {
+      if (filter !== undefined) await refuseUnknownFields(database, tenant, filter);
+      const [embedding] = await embeddings.embed([query], signal);
+      if (embedding === undefined) throw new ClearanceError('embeddings_unavailable', 'The query was not embedded.');
+      const { chunks, lexemes } = await queryStatistics(database, tenant, query);
+      const question: PreparedQuestion = {
+        tenant,
+        embedding: vectorLiteral(embedding),
+        dimension: embeddings.dimension,
+        lexical: lexicalQuery(lexemes, chunks),
+        denseWeight: embeddings.denseWeight,
+        ...(filter === undefined ? {} : { filter }),
+      };
+      return (await hasVectorIndex(database))
+        ? thresholdSearch(database, question)
+        : exactSearch(database, question);
+    },
+
+    openDocument: (tenant, documentId) => documentSearch(database, tenant, documentId),
+  };
+}
+
+/** As pgvector reads it. */
+export function vectorLiteral(vector: Float32Array): string {
+  return `[${vector.join(',')}]`;
+}
+
+async function queryStatistics(
+  database: Database,
+  tenant: string,
+  query: string,
+): Promise<{ chunks: number; lexemes: QueryLexeme[] }> {
+  const { rows } = await database.query<{ chunks: number; lexemes: QueryLexeme[] }>(
+    `SELECT coalesce((SELECT chunks FROM collections WHERE tenant = $1), 0) AS chunks, coalesce((
+       SELECT jsonb_agg(jsonb_build_object('lexeme', q.lexeme, 'dimension', f.dimension, 'chunks', f.chunks))
+       FROM unnest(to_tsvector('english', $2)) q
+       JOIN lexeme_frequencies f ON f.tenant = $1 AND f.dimension = lexeme_dimension(q.lexeme)
+     ), '[]') AS lexemes`,
+    [tenant, query],
+  );
+  return rows[0] ?? { chunks: 0, lexemes: [] };
+}
+
+async function refuseUnknownFields(database: Database, tenant: string, filter: Filter): Promise<void> {
+  const { rows } = await database.query<{ name: string }>(
+    `SELECT name FROM unnest($2::text[]) AS asked (name)
+     WHERE NOT EXISTS (SELECT FROM metadata_fields f WHERE f.tenant = $1 AND f.name = asked.name)`,
+    [tenant, [...filterFields(filter)]],
+  );
+  if (rows.length === 0) return;
+  throw new ClearanceError(
+    'invalid_filter',
+    `The filter names metadata that no document has: ${rows.map((row) => row.name).join(', ')}.`,
+  );
+}

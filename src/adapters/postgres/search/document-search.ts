@@ -1,0 +1,31 @@
+import type { CandidateSearch } from '../../../ports/search.ts';
+import type { Queryable } from '../database.ts';
+
+/** Finds one published document, and all its passages from first to last. */
+export function documentSearch(database: Queryable, tenant: string, documentId: string): CandidateSearch {
+  let asked = false;
+  return {
+    exact: () => true,
+
+    async next() {
+      if (asked) return { documents: [], exhausted: true };
+      asked = true;
+      const { rows } = await database.query<{ version: number }>(
+        `SELECT published_version AS version FROM documents
+         WHERE tenant = $1 AND id = $2 AND published_version IS NOT NULL`,
+        [tenant, documentId],
+      );
+      return { documents: rows.map(({ version }) => ({ documentId, version, score: 1 })), exhausted: true };
+    },
+
+    async within(documents) {
+      const { rows } = await database.query<{ chunk_id: number; version: number }>(
+        `SELECT c.id AS chunk_id, c.version FROM chunks c
+         JOIN documents d ON d.no = c.document_no AND d.published_version = c.version
+         WHERE d.tenant = $1 AND d.id = $2 AND c.version = ANY($3::int[]) ORDER BY c.ordinal`,
+        [tenant, documentId, documents.map(({ version }) => version)],
+      );
+      return rows.map(({ chunk_id, version }) => ({ documentId, version, chunkId: String(chunk_id), score: 1 }));
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import type { Filter } from '../../../types/filter.ts';
+import { filterSql } from './filter-sql.ts';
+import type { LexicalQuery } from './bm25.ts';
+
+/** A question made ready for SQL. */
+export type PreparedQuestion = {
+  readonly tenant: string;
+  /** The query's embedding as pgvector writes it. */
+  readonly embedding: string;
+  readonly dimension: number;
+  readonly lexical: LexicalQuery | undefined;
+  /** The weight w of the dense signal in the fused score. */
+  readonly denseWeight: number;
+  readonly filter?: Filter;
+};
+
+/** The factor that brings BM25 to at most 1 - w. */
+export function lexicalFactor({ lexical, denseWeight }: PreparedQuestion): number {
+  return lexical === undefined ? 0 : (1 - denseWeight) / lexical.bound;
+}
+
+/** The parts of a search statement over `chunks c`, `documents d` and, where filtered, `versions v`. */
+export type SearchSql = {
+  /** Adds a parameter and returns its placeholder. */
+  readonly bind: (value: unknown) => string;
+  readonly values: unknown[];
+  readonly dense: string;
+  readonly lexical: string;
+  /** w * cosine + (1 - w) * bm25 / bound(query): it depends on no other candidate. */
+  readonly fused: string;
+  /** FROM and WHERE: the published chunks of the tenant that satisfy the filter. */
+  readonly searchable: string;
+};
+
+export function searchSql(question: PreparedQuestion): SearchSql {
+  const values: unknown[] = [];
+  const bind = (value: unknown) => `$${values.push(value)}`;
+  const dense = `-(c.embedding <#> ${bind(question.embedding)}::vector)`;
+  const lexical =
+    question.lexical === undefined ? '0' : `-(c.weights <#> ${bind(question.lexical.sparse)}::sparsevec)`;
+  const fused = `${bind(question.denseWeight)}::float8 * ${dense} + ${bind(lexicalFactor(question))}::float8 * ${lexical}`;
+  const versions =
+    question.filter === undefined ? '' : 'JOIN versions v ON v.document_no = d.no AND v.version = d.published_version';
+  const filter = question.filter === undefined ? '' : `AND ${filterSql(question.filter, bind)}`;
+  const tenant = bind(question.tenant);
+  const searchable = `FROM chunks c
+    JOIN documents d ON d.no = c.document_no AND d.published_version = c.version ${versions}
+    WHERE c.tenant = ${tenant} AND d.tenant = ${tenant} ${filter}`;
+  return { bind, values, dense, lexical, fused, searchable };
+}

@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError } from 'commander';
+import { readConfig } from '../../config.ts';
+import { ClearanceError, StartupError } from '../../types/errors.ts';
+import { scopes } from '../../types/principal.ts';
+import { DEFAULT_K } from '../../types/retrieval.ts';
+import { UnreachableError } from '../../client/client.ts';
+
+// A command loads what it needs when it runs: `token` must not wait for the store's code.
+const program = new Command('clearance')
+  .description('Every passage the person asking may read, and not one more.')
+  .showHelpAfterError();
+
+program
+  .command('serve')
+  .description('run the service: HTTP on HOST and PORT, data in CLEARANCE_DATA_DIR')
+  .action(async () => (await import('./serve.ts')).serve(readConfig(process.env)));
+
+program
+  .command('ingest')
+  .description('write documents: an NDJSON file (.gz too), or a folder of Markdown and text files')
+  .argument('[path]', 'the file or folder')
+  .option('--relationships <file>', 'NDJSON of {user, relation, object, condition?}, written before the documents')
+  .action(async (path: string | undefined, options: { relationships?: string }) => {
+    process.exitCode = await (await import('./ingest.ts')).ingest(readConfig(process.env), { path, ...options });
+  });
+
+program
+  .command('ask')
+  .description('ask as someone: through the running service, else straight from the data folder')
+  .argument('<question>')
+  .requiredOption('--as <user>', 'who asks: user:anne', parseUser('user'))
+  .option('--agent <agent>', 'the agent that asks for them: agent:support-bot', parseUser('agent'))
+  .option('-k <number>', 'how many passages', Number, DEFAULT_K)
+  .option('--json', 'the whole answer as JSON')
+  .action(async (question: string, options: { as: string; agent?: string; k: number; json?: true }) =>
+    (await import('./ask.ts')).ask(readConfig(process.env), question, options),
+  );
+
+program
+  .command('token')
+  .description('print a token of the development issuer, and nothing else')
+  .requiredOption('--as <user>', 'whom the token is for: user:anne', parseUser('user'))
+  .option('--agent <agent>', 'the agent acting for them: agent:support-bot', parseUser('agent'))
+  .option('--scope <scope...>', `what it may do: ${scopes.join(', ')}`, ['retrieve'])
+  .option('--source <source>', 'whose documents an ingest token may write')
+  .option('--hours <hours>', 'how long it is valid', Number, 8)
+  .action(async (options: TokenOptions) => (await import('./token.ts')).token(readConfig(process.env), options));
+
+program
+  .command('reembed')
+  .description('embed every passage again with the configured model; stop the service first')
+  .action(async () => (await import('./reembed.ts')).reembedAll(readConfig(process.env)));
+
+program
+  .command('model')
+  .description('authorization models')
+  .command('test')
+  .description("run OpenFGA store tests (.fga.yaml)")
+  .argument('<files...>')
+  .action(async (files: string[]) => {
+    const { runStoreTests } = await import('../../model-test/run-store-tests.ts');
+    const { failed } = await runStoreTests(files, (line) => console.log(line));
+    process.exitCode = failed === 0 ? 0 : 1;
+  });
+
+export type TokenOptions = {
+  readonly as: string;
+  readonly agent?: string;
+  readonly scope: readonly string[];
+  readonly source?: string;
+  readonly hours: number;
+};
+
+/** `user:anne` or plain `anne` gives `anne`, the token's subject. */
+function parseUser(type: 'user' | 'agent') {
+  return (value: string): string => {
+    const name = value.startsWith(`${type}:`) ? value.slice(type.length + 1) : value;
+    if (name === '') throw new InvalidArgumentError(`give a name, as in ${type}:anne`);
+    return name;
+  };
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const known = error instanceof StartupError || error instanceof ClearanceError || error instanceof UnreachableError;
+  console.error(known ? `clearance: ${error.message}` : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,40 @@
+import { openService } from '../../compose.ts';
+import type { Config } from '../../config.ts';
+import { StartupError } from '../../types/errors.ts';
+import { httpServer } from '../http/server.ts';
+import { announceService } from './running-service.ts';
+
+/** Runs until SIGINT or SIGTERM; requests under way are answered first. */
+export async function serve(config: Config): Promise<void> {
+  const service = await openService(config, (error) => console.error('outbox:', error));
+  try {
+    const app = await httpServer(service);
+    const url = await listen(app, config);
+    const announced = await announceService(config.dataDir, url);
+    console.log(`Clearance listens on ${url} (${config.mode} mode, data in ${config.dataDir})`);
+    await signalled();
+    await announced.withdraw();
+    await app.close();
+  } finally {
+    await service.close();
+  }
+}
+
+async function listen(app: Awaited<ReturnType<typeof httpServer>>, { host, port }: Config): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EADDRINUSE') {
+      throw new StartupError(`Port ${port} on ${host} is in use. Stop what uses it, or set PORT to another.`);
+    }
+    if (code === 'EACCES') throw new StartupError(`Port ${port} needs more rights. Set PORT to one above 1023.`);
+    throw error;
+  }
+}
+
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

@@ -1,0 +1,50 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { ClearanceError, type ErrorCode, errorStatus } from '../../types/errors.ts';
+
+/** RFC 9457. `code` is stable; `detail` is for people. */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.enum(Object.keys(errorStatus) as [ErrorCode, ...ErrorCode[]]),
+});
+
+export function sendProblem(reply: FastifyReply, error: ClearanceError): FastifyReply {
+  if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+  if (error.status === 503) reply.header('retry-after', '1');
+  return reply
+    .code(error.status)
+    .type('application/problem+json')
+    .send({
+      type: 'about:blank',
+      title: error.code.replaceAll('_', ' '),
+      status: error.status,
+      detail: error.message,
+      code: error.code,
+    } satisfies z.infer<typeof problem>);
+}
+
+/** What a caller is told of an error. Anything unforeseen is logged and told as nothing but a 500. */
+export function toProblem(error: FastifyError | ClearanceError, request: FastifyRequest): ClearanceError {
+  if (error instanceof ClearanceError) {
+    if (error.status >= 500) request.log.error({ code: error.code, cause: describe(error.cause) }, error.message);
+    return error;
+  }
+  if (error.statusCode === 413) return new ClearanceError('too_large', 'The body has more than 10 MiB.');
+  if (error.statusCode === 415) {
+    return new ClearanceError('unsupported_media_type', 'Send JSON with Content-Type: application/json, an import as application/x-ndjson.');
+  }
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return new ClearanceError('invalid_request', error.message);
+  }
+  request.log.error({ error: describe(error), stack: error.stack }, 'unforeseen error');
+  return new ClearanceError('internal', 'An error of the service itself. It is in the log.');
+}
+
+/** A database error's `detail` holds values of rows, so only its message and code are logged. */
+function describe(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  return { name: cause.name, message: cause.message, ...('code' in cause ? { code: cause.code } : {}) };
+}

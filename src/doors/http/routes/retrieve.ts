@@ -1,0 +1,19 @@
+import type { FastifyInstance } from 'fastify';
+import { type ReadPath, retrieve } from '../../../retrieve/retrieve.ts';
+import { type RetrieveRequest, retrieveRequest, retrieveResponse } from '../../../types/retrieval.ts';
+import { bearerToken } from '../bearer.ts';
+import { problem } from '../problem.ts';
+
+export function retrieveRoutes(app: FastifyInstance, read: ReadPath): void {
+  app.post<{ Body: RetrieveRequest }>(
+    '/v1/retrieve',
+    {
+      schema: {
+        summary: 'The best passages for a query that the person, and the agent asking for them, may read',
+        body: retrieveRequest,
+        response: { 200: retrieveResponse, '4xx': problem, '5xx': problem },
+      },
+    },
+    (request) => retrieve(read, bearerToken(request), request.body),
+  );
+}

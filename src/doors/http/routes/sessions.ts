@@ -1,0 +1,46 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { authenticate } from '../../../retrieve/authenticate.ts';
+import type { ReadPath } from '../../../retrieve/retrieve.ts';
+import { endSession, startSession } from '../../../retrieve/session.ts';
+import { bearerToken } from '../bearer.ts';
+import { problem } from '../problem.ts';
+
+const sessionResponse = z.object({
+  session_id: z.string(),
+  subject: z.string(),
+  actor: z.string().optional(),
+  expires_at: z.iso.datetime(),
+});
+
+export function sessionRoutes(app: FastifyInstance, { identity, sessions }: ReadPath): void {
+  app.post(
+    '/v1/sessions',
+    {
+      schema: {
+        summary: 'Starts a conversation, bound to the person and agent of the token',
+        response: { 201: sessionResponse, '4xx': problem },
+      },
+    },
+    async (request, reply) => {
+      const { principal } = await authenticate(identity, bearerToken(request), 'retrieve');
+      const session = await startSession(sessions, principal);
+      return reply.code(201).send({
+        session_id: session.id,
+        subject: principal.subject,
+        ...(principal.actor === undefined ? {} : { actor: principal.actor }),
+        expires_at: session.expiresAt.toISOString(),
+      } satisfies z.infer<typeof sessionResponse>);
+    },
+  );
+
+  app.delete<{ Params: { id: string } }>(
+    '/v1/sessions/:id',
+    { schema: { summary: 'Ends a conversation', response: { 204: z.null(), '4xx': problem } } },
+    async (request, reply) => {
+      const { principal } = await authenticate(identity, bearerToken(request), 'retrieve');
+      await endSession(sessions, principal, request.params.id);
+      return reply.code(204).send();
+    },
+  );
+}

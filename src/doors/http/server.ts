@@ -1,0 +1,57 @@
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import type { WritePath } from '../../../ingest/ingest.ts';
+import type { ReadPath } from '../../retrieve/retrieve.ts';
+import { ClearanceError } from '../../types/errors.ts';
+import { addBodyParsers } from './body.ts';
+import { sendProblem, toProblem } from './problem.ts';
+import { documentRoutes } from './routes/documents.ts';
+import { healthRoutes, type Readiness } from './routes/health.ts';
+import { relationshipRoutes } from './routes/relationships.ts';
+import { retrieveRoutes } from './routes/retrieve.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+
+export type HttpParts = { readonly read: ReadPath; readonly write: WritePath; readonly ready: Readiness };
+
+const BODY_LIMIT = 10 * 1024 * 1024;
+/** Characters of a path parameter: a document id of 247 bytes, each percent-encoded. */
+const MAX_PARAM_LENGTH = 247 * 3;
+
+export async function httpServer(parts: HttpParts, logLevel: 'warn' | 'silent' = 'warn'): Promise<FastifyInstance> {
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    // Requests are not logged: an id in a path is as secret as its document.
+    logger: { level: logLevel, serializers: { req: () => ({}) } },
+    disableRequestLogging: true,
+    // A connection that idles must not hold up the end of the service.
+    forceCloseConnections: 'idle',
+  });
+
+  // Schemas here are for the OpenAPI document; each path checks its own input, so every door refuses the same.
+  app.setValidatorCompiler(() => (value) => ({ value }));
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler((error, request, reply) => sendProblem(reply, toProblem(error as Parameters<typeof toProblem>[0], request)));
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new ClearanceError('not_found', 'No such path.')));
+  addBodyParsers(app);
+
+  await app.register(swagger, {
+    openapi: {
+      info: { title: 'Clearance', version: '1', description: 'Passages that the person asking may read, and not one more.' },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      security: [{ bearer: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(async (routes) => {
+    retrieveRoutes(routes, parts.read);
+    sessionRoutes(routes, parts.read);
+    documentRoutes(routes, parts);
+    relationshipRoutes(routes, parts);
+    healthRoutes(routes, parts.ready);
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  await app.ready();
+  return app;
+}

@@ -1,0 +1,223 @@
+import { EvaluationError } from './errors.ts';
+import type { Model } from './model.ts';
+import type { Relation, Rewrite } from './relation.ts';
+import { allowedHere, cycleAt, deniedHere, failed, MAX_DEPTH, oneHopAway, type Resolution, settled, tooDeep, Union } from './resolution.ts';
+import type { Subject } from './subject.ts';
+import type { TupleReader } from './tuple-reader.ts';
+
+/** Questions that one check may ask anew; only cycles through `but not` can come near. */
+const MAX_QUESTIONS = 1_000_000;
+
+/** What is known about one `object#relation`. */
+type Memo = {
+  /** Where on the path it is being asked; -1 when it is not. */
+  position: number;
+  resolution: Resolution | undefined;
+  /** A failure holds at this depth and below; nearer the root there may be hops enough. */
+  depth: number;
+};
+
+/**
+ * Answers checks for one user, as OpenFGA's Check does: depth first, a question that is already being
+ * asked on the path is a cycle and denied, failures only count where nothing else decides.
+ *
+ * What is found is used again only where the path cannot have shaped it. Without `but not` a relation's
+ * answer is a least fixed point: allowed is allowed whatever was assumed, and denied is final once
+ * everything assumed denied has turned out to be. With `but not` only answers that met no cycle leading
+ * to themselves or above are kept.
+ */
+export class Resolver {
+  readonly #model: Model;
+  readonly #reader: TupleReader;
+  readonly #user: Subject;
+  readonly #reachable: readonly boolean[];
+  readonly #memos: readonly Map<string, Memo>[];
+  /** Memos whose answer assumes that something still on the path is denied. */
+  readonly #tentative: Memo[] = [];
+  #pathLength = 0;
+  #questions = 0;
+
+  constructor(model: Model, reader: TupleReader, user: Subject) {
+    this.#model = model;
+    this.#reader = reader;
+    this.#user = user;
+    this.#reachable = model.relations.map(
+      ({ reachableFrom }) =>
+        reachableFrom.has(user.relation === undefined ? user.type : user.label) ||
+        (user.relation === undefined && reachableFrom.has(`${user.type}:*`)),
+    );
+    this.#memos = model.relations.map(() => new Map<string, Memo>());
+  }
+
+  resolve(relation: Relation, object: string): Resolution {
+    this.#questions = 0;
+    return this.#ask(relation, object, 0);
+  }
+
+  #ask(relation: Relation, object: string, depth: number): Resolution {
+    if (depth >= MAX_DEPTH) return tooDeep;
+    const memos = this.#memos[relation.index];
+    const memo = memos?.get(object);
+    if (memo) {
+      if (memo.position >= 0) return cycleAt(memo.position);
+      if (isGoodAt(memo, depth)) return memo.resolution;
+    }
+    if (this.#user.relation === relation.name && this.#user.object === object) return allowedHere;
+    if (!this.#reachable[relation.index]) return deniedHere;
+    if (++this.#questions > MAX_QUESTIONS) return tooDeep;
+
+    const asked = memo ?? { position: -1, resolution: undefined, depth };
+    if (!memo) memos?.set(object, asked);
+    const position = this.#pathLength++;
+    const tentativeBefore = this.#tentative.length;
+    asked.position = position;
+    const resolution = this.#rewrite(relation, object, relation.rewrite, depth);
+    asked.position = -1;
+    this.#pathLength -= 1;
+    return relation.mayExclude
+      ? this.#keepIfIndependent(asked, resolution, position, depth)
+      : this.#keepMonotone(asked, resolution, position, depth, tentativeBefore);
+  }
+
+  /** For relations that a `but not` has a part in. */
+  #keepIfIndependent(memo: Memo, resolution: Resolution, position: number, depth: number): Resolution {
+    if (resolution.low < position) return resolution;
+    if (resolution.low === position) return settled(resolution);
+    memo.resolution = settled(resolution);
+    memo.depth = depth;
+    return memo.resolution;
+  }
+
+  /** For relations that no `but not` has a part in. */
+  #keepMonotone(memo: Memo, found: Resolution, position: number, depth: number, before: number): Resolution {
+    const isFinal = found.kind === 'allowed' || found.low >= position;
+    const resolution = isFinal ? settled(found) : found;
+    memo.resolution = resolution;
+    memo.depth = depth;
+    if (!isFinal) {
+      this.#tentative.push(memo);
+      return resolution;
+    }
+    // Those below it assumed it denied. If it is, so are they; if not, they have to be asked again.
+    for (const below of this.#tentative.splice(before)) {
+      const holds = resolution.kind === 'denied' && below.resolution?.kind === 'denied';
+      below.resolution = holds ? { ...resolution, cycle: true } : undefined;
+    }
+    return resolution;
+  }
+
+  #rewrite(relation: Relation, object: string, rewrite: Rewrite, depth: number): Resolution {
+    switch (rewrite.kind) {
+      case 'direct':
+        return this.#direct(relation, object, depth);
+      case 'computed':
+        return this.#ask(rewrite.relation, object, depth);
+      case 'from':
+        return this.#from(rewrite.tupleset, rewrite.targets, object, depth);
+      case 'union': {
+        const union = new Union();
+        for (const child of rewrite.children) {
+          const operand = this.#rewrite(relation, object, child, depth);
+          if (union.add(operand)) return operand;
+        }
+        return union.resolution;
+      }
+      case 'intersection':
+        return this.#intersection(relation, object, rewrite.children, depth);
+      default:
+        return this.#exclusion(
+          this.#rewrite(relation, object, rewrite.base, depth),
+          () => this.#rewrite(relation, object, rewrite.subtract, depth),
+        );
+    }
+  }
+
+  #direct(relation: Relation, object: string, depth: number): Resolution {
+    const entries = this.#reader.entries(object, relation);
+    if (!entries) return deniedHere;
+    const union = new Union();
+    for (const user of this.#directUsers(relation)) {
+      const entry = entries.find(user);
+      if (!entry) continue;
+      try {
+        if (this.#reader.isMet(relation, entry)) return allowedHere;
+      } catch (error) {
+        union.add(failed(asEvaluationError(error)));
+      }
+    }
+    if (relation.usersetRestrictions.length === 0) return union.resolution;
+    const { usable, error } = this.#reader.metOf(relation, entries.usersets);
+    if (error) union.add(failed(error));
+    for (const { subject } of usable) {
+      const target = this.#model.types.get(subject.type)?.get(subject.relation ?? '');
+      if (!target) continue;
+      const operand = oneHopAway(this.#ask(target, subject.object, depth + 1));
+      if (union.add(operand)) return operand;
+    }
+    return union.resolution;
+  }
+
+  /** The users whose own tuple would do: the user, and everybody of the type. */
+  #directUsers(relation: Relation): readonly string[] {
+    const { text, type, relation: userset } = this.#user;
+    const users: string[] = [];
+    const isAllowed = relation.restrictions.some(
+      (user) => user.type === type && user.relation === userset && !user.wildcard,
+    );
+    if (isAllowed) users.push(text);
+    const isPublic =
+      userset === undefined && relation.restrictions.some((user) => user.type === type && user.wildcard);
+    if (isPublic) users.push(`${type}:*`);
+    return users;
+  }
+
+  #from(tupleset: Relation, targets: ReadonlyMap<string, Relation>, object: string, depth: number): Resolution {
+    const entries = this.#reader.entries(object, tupleset);
+    if (!entries) return deniedHere;
+    const union = new Union();
+    const { usable, error } = this.#reader.metOf(tupleset, entries.all);
+    if (error) union.add(failed(error));
+    for (const { subject } of usable) {
+      const target = targets.get(subject.type);
+      if (!target) continue;
+      const operand = oneHopAway(this.#ask(target, subject.object, depth + 1));
+      if (union.add(operand)) return operand;
+    }
+    return union.resolution;
+  }
+
+  #intersection(relation: Relation, object: string, children: readonly Rewrite[], depth: number): Resolution {
+    let height = 0;
+    let low = Number.POSITIVE_INFINITY;
+    let failure: Resolution | undefined;
+    for (const child of children) {
+      const operand = this.#rewrite(relation, object, child, depth);
+      if (operand.kind === 'denied') return operand;
+      if (operand.kind === 'failed') failure ??= operand;
+      height = Math.max(height, operand.height);
+      low = Math.min(low, operand.low);
+    }
+    return failure ? { ...failure, low } : { kind: 'allowed', cycle: false, height, low };
+  }
+
+  #exclusion(base: Resolution, subtract: () => Resolution): Resolution {
+    if (base.kind === 'denied') return base;
+    const subtracted = subtract();
+    if (subtracted.kind === 'allowed' || subtracted.cycle) return { ...subtracted, kind: 'denied' };
+    const low = Math.min(base.low, subtracted.low);
+    if (base.kind === 'failed') return { ...base, low };
+    if (subtracted.kind === 'failed') return { ...subtracted, low };
+    return { kind: 'allowed', cycle: false, height: Math.max(base.height, subtracted.height), low };
+  }
+}
+
+function isGoodAt(memo: Memo, depth: number): memo is Memo & { resolution: Resolution } {
+  const { resolution } = memo;
+  if (!resolution) return false;
+  return resolution.kind === 'failed' ? depth >= memo.depth : depth + resolution.height < MAX_DEPTH;
+}
+
+function asEvaluationError(error: unknown): EvaluationError {
+  if (error instanceof EvaluationError) return error;
+  throw error;
+}

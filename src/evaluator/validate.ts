@@ -1,0 +1,124 @@
+import type { Tuple } from '../types/tuple.ts';
+import { isObject, isRelation, isTooLong, isUserset } from './format.ts';
+import type { Model } from './model.ts';
+import type { Relation, Restriction } from './relation.ts';
+import { parseSubject, type Subject, typeOf } from './subject.ts';
+import type { Entry } from './tuple-source.ts';
+
+/** A condition's context may have this many bytes of protobuf on a server; JSON is a little longer. */
+const MAX_CONTEXT_BYTES = 32 * 1024;
+
+/** Why this tuple may not be written under this model; undefined where it may. */
+export function tupleProblem(model: Model, tuple: Tuple): string | undefined {
+  return writeProblem(model, tuple)?.message;
+}
+
+/** The same, telling a condition's problem, which OpenFGA reports under another code, from the others. */
+export function writeProblem(
+  model: Model,
+  tuple: Tuple,
+): { readonly message: string; readonly isCondition: boolean } | undefined {
+  const message = formatProblem(model, tuple);
+  if (message) return { message, isCondition: false };
+  const subject = parseSubject(tuple.user);
+  const relation = model.types.get(typeOf(tuple.object))?.get(tuple.relation);
+  if (!relation) return { message: `relation '${tuple.relation}' is not defined`, isCondition: false };
+  if (subject.relation === tuple.relation && subject.object === tuple.object) {
+    return { message: 'cannot write a tuple that is implicit', isCondition: false };
+  }
+  const restriction = restrictionProblem(relation, subject);
+  if (restriction) return { message: restriction, isCondition: false };
+  const condition = conditionProblem(model, relation, { tuple, subject });
+  return condition ? { message: condition, isCondition: true } : undefined;
+}
+
+/** Whether the evaluator may use a stored tuple; one that the model no longer allows counts as absent. */
+export function isUsable(model: Model, relation: Relation, entry: Entry): boolean {
+  return (
+    restrictionProblem(relation, entry.subject) === undefined &&
+    conditionProblem(model, relation, entry) === undefined
+  );
+}
+
+/** What is wrong with the three strings, whatever the type restrictions say. */
+export function formatProblem(
+  model: Model,
+  { user, relation, object }: { user: string; relation: string; object: string },
+): string | undefined {
+  for (const [what, text] of [['user', user], ['relation', relation], ['object', object]] as const) {
+    if (isTooLong(what, text)) return `the '${what}' field is too long`;
+  }
+  return userProblem(model, user) ?? objectProblem(model, object) ?? relationProblem(model, typeOf(object), relation);
+}
+
+export function userProblem(model: Model, user: string): string | undefined {
+  if (!isObject(user) && !isUserset(user)) {
+    return "the 'user' field must be an object (e.g. document:1) or an 'object#relation' or a typed wildcard (e.g. group:*)";
+  }
+  const { type, relation } = parseSubject(user);
+  if (!model.types.has(type)) return typeProblem(model, type);
+  return relation === undefined ? undefined : relationProblem(model, type, relation);
+}
+
+function objectProblem(model: Model, object: string): string | undefined {
+  if (!isObject(object)) return "invalid 'object' field format";
+  if (parseSubject(object).isWildcard) return "the 'object' field cannot reference a typed wildcard";
+  return model.types.has(typeOf(object)) ? undefined : typeProblem(model, typeOf(object));
+}
+
+export function typeProblem(model: Model, type: string): string {
+  return `type '${type}' not found; the model has ${listing(model.types.keys())}`;
+}
+
+export function relationProblem(model: Model, type: string, relation: string): string | undefined {
+  if (!isRelation(relation)) return "the 'relation' field is malformed";
+  const relations = model.types.get(type);
+  if (relations?.has(relation)) return undefined;
+  return `relation '${type}#${relation}' not found; the type has ${listing(relations?.keys() ?? [])}`;
+}
+
+function listing(names: Iterable<string>): string {
+  return [...names].join(', ') || 'none';
+}
+
+function restrictionProblem(relation: Relation, subject: Subject): string | undefined {
+  const target = `'${relation.type}#${relation.name}'`;
+  if (relation.isTupleset && (subject.isWildcard || subject.relation !== undefined)) {
+    return `unexpected user '${subject.text}' with tupleset relation ${target}`;
+  }
+  if (relation.restrictions.some((restriction) => allows(restriction, subject))) return undefined;
+  return `'${subject.label}' is not an allowed type restriction for ${target}`;
+}
+
+function conditionProblem(model: Model, relation: Relation, { tuple, subject }: Entry): string | undefined {
+  const name = tuple.condition?.name || undefined;
+  const fits = relation.restrictions.some(
+    (restriction) => restriction.condition === name && allows(restriction, subject),
+  );
+  if (name === undefined) return fits ? undefined : 'condition is missing';
+
+  const condition = model.conditions.get(name);
+  if (!condition) return `undefined condition '${name}'; the model has ${listing(model.conditions.keys())}`;
+  if (!fits) return `invalid condition '${name}' for type restriction`;
+  const context = tuple.condition?.context;
+  if (!context) return undefined;
+  if (hasForbiddenCharacters(context)) return 'the context contains forbidden characters';
+  if (Buffer.byteLength(JSON.stringify(context)) > MAX_CONTEXT_BYTES) return 'the context is too large';
+  return condition.contextProblem(context);
+}
+
+function allows(restriction: Restriction, subject: Subject): boolean {
+  return (
+    restriction.type === subject.type &&
+    restriction.relation === subject.relation &&
+    restriction.wildcard === subject.isWildcard
+  );
+}
+
+/** Control characters, which OpenFGA takes in no key and no string of a context. */
+export function hasForbiddenCharacters(value: unknown): boolean {
+  if (typeof value === 'string') return /\p{Cc}/u.test(value);
+  if (Array.isArray(value)) return value.some(hasForbiddenCharacters);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, item]) => hasForbiddenCharacters(key) || hasForbiddenCharacters(item));
+}

@@ -1,0 +1,15 @@
+/** One decision. Names and numbers, never text: neither the query's nor a passage's. */
+export type AuditRecord = {
+  readonly tenant: string;
+  readonly decisionId: string;
+  readonly event: 'retrieve' | 'read_document' | 'write_document' | 'delete_document' | 'write_relationships';
+  readonly issuer: string;
+  readonly subject: string;
+  readonly actor?: string;
+  readonly details: Readonly<Record<string, unknown>>;
+};
+
+export interface AuditLog {
+  /** Resolves once the record is durable; rejects with `audit_unavailable`, and then nothing may be released. */
+  append(record: AuditRecord): Promise<void>;
+}

@@ -1,0 +1,39 @@
+import type { Filter } from '../types/filter.ts';
+
+export type Question = {
+  readonly tenant: string;
+  readonly query: string;
+  readonly filter?: Filter;
+};
+
+/** A document as search sees it: permissions are about documents, so these are what is checked. */
+export type RankedDocument = {
+  readonly documentId: string;
+  /** The version that was searched; nothing of another one is released for it. */
+  readonly version: number;
+  /** The fused score of its best passage. */
+  readonly score: number;
+};
+
+/** A passage as search sees it. No text. */
+export type Candidate = RankedDocument & { readonly chunkId: string };
+
+export interface CandidateIndex {
+  /** Throws `invalid_filter` for a field that no document of the tenant has ever had. */
+  open(question: Question, signal: AbortSignal): Promise<CandidateSearch>;
+  /** A search that finds one document by its id, and all its passages in their order. */
+  openDocument(tenant: string, documentId: string): CandidateSearch;
+}
+
+/** One question's walk through the documents of a tenant, best first. */
+export interface CandidateSearch {
+  /**
+   * The next documents in order of their scores, each once: nothing that comes later, or never, scores
+   * higher. `exhausted` says that no document is left, and is never inferred from a short list.
+   */
+  next(count: number): Promise<{ readonly documents: readonly RankedDocument[]; readonly exhausted: boolean }>;
+  /** The best `k` passages of these documents at these versions, best first; exact. */
+  within(documents: readonly RankedDocument[], k: number): Promise<readonly Candidate[]>;
+  /** Whether the order given so far is exact, and not that of an approximate index. */
+  exact(): boolean;
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import type { Engine, Relationships } from '../ports/engine.ts';
+import type { Candidate, CandidateSearch, RankedDocument } from '../ports/search.ts';
+import { ClearanceError } from '../types/errors.ts';
+import type { Principal } from '../types/principal.ts';
+import type { Verdict } from '../types/verdict.ts';
+import { verdictsOn } from './verdicts.ts';
+
+/** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
+export const MAX_CHECKED_DOCUMENTS = 10_000;
+/** Documents in the first round; each further one is twice as large, so that few readable ones cost few rounds. */
+const FIRST_ROUND = 50;
+
+export type Enforcement = {
+  readonly engine: Engine;
+  readonly relationships: Pick<Relationships, 'watermark'>;
+  /** What a person needs on a document to be given its text: `{type: 'document', relation: 'can_read'}`. */
+  readonly guarded: { readonly type: string; readonly relation: string };
+};
+
+/**
+ * Candidates that the engine has allowed, in this request, for every principal of it. The class is not
+ * exported and its field is private, so this module alone can make one: what has not been through
+ * `enforce` can't be handed to release.
+ */
+class Clearance {
+  readonly #candidates: readonly Candidate[];
+  readonly principal: Principal;
+  readonly decisionId: string;
+  readonly complete: boolean;
+  readonly certified: boolean;
+  readonly watermark: string;
+  /** How many documents were asked about; for the audit record only, for it tells of what may not be read. */
+  readonly checked: number;
+
+  constructor(principal: Principal, candidates: readonly Candidate[], answer: Omit<Cleared, 'candidates'>) {
+    this.#candidates = Object.freeze([...candidates]);
+    this.principal = principal;
+    this.decisionId = randomUUID();
+    this.complete = answer.complete;
+    this.certified = answer.certified;
+    this.watermark = answer.watermark;
+    this.checked = answer.checked;
+    Object.freeze(this);
+  }
+
+  get candidates(): readonly Candidate[] {
+    return this.#candidates;
+  }
+}
+export type { Clearance };
+
+type Cleared = Pick<Clearance, 'candidates' | 'complete' | 'certified' | 'watermark' | 'checked'>;
+
+/** For release, which doesn't rely on types alone. */
+export function isClearance(value: unknown): value is Clearance {
+  return value instanceof Clearance;
+}
+
+/**
+ * The one place where permissions are decided. Takes documents from the search, best first, until k are
+ * allowed, none is left or the budget is spent. Throws `engine_unavailable` where a verdict that the
+ * answer needs can't be had.
+ */
+export async function enforce(
+  { engine, relationships, guarded }: Enforcement,
+  principal: Principal,
+  search: CandidateSearch,
+  k: number,
+  signal: AbortSignal,
+): Promise<Clearance> {
+  const watermark = await relationships.watermark(principal.tenant);
+  const allowed: RankedDocument[] = [];
+  let checked = 0;
+  let exhausted = false;
+
+  for (let round = FIRST_ROUND; allowed.length < k && !exhausted && checked < MAX_CHECKED_DOCUMENTS; round *= 2) {
+    const next = await search.next(Math.min(round, MAX_CHECKED_DOCUMENTS - checked));
+    exhausted = next.exhausted;
+    if (next.documents.length === 0) break;
+    checked += next.documents.length;
+    const verdicts = await documentVerdicts(engine, guarded, principal, next.documents, signal);
+    allowed.push(...takeAllowed(next.documents, verdicts, k - allowed.length));
+  }
+
+  const found = allowed.length === 0 ? [] : await search.within(allowed, k);
+  const cleared = new Set(allowed.map(versionKey));
+  const candidates = found.filter((candidate) => cleared.has(versionKey(candidate)));
+  const complete = candidates.length >= k || (exhausted && eachHasOne(allowed, candidates));
+  return new Clearance(principal, candidates, {
+    complete,
+    certified: complete && search.exact(),
+    watermark,
+    checked,
+  });
+}
+
+/** False where a document was replaced after it was ranked: its new version is missing from the answer. */
+function eachHasOne(documents: readonly RankedDocument[], candidates: readonly Candidate[]): boolean {
+  const found = new Set(candidates.map(versionKey));
+  return documents.every((document) => found.has(versionKey(document)));
+}
+
+/** A document's verdict is the worst of its principals': the person's and, where one asks, the agent's. */
+async function documentVerdicts(
+  engine: Engine,
+  guarded: Enforcement['guarded'],
+  principal: Principal,
+  documents: readonly RankedDocument[],
+  signal: AbortSignal,
+): Promise<readonly (readonly Verdict[])[]> {
+  const users = principal.actor === undefined ? [principal.subject] : [principal.subject, principal.actor];
+  const questions = documents.flatMap(({ documentId }) =>
+    users.map((user) => ({ user, relation: guarded.relation, object: `${guarded.type}:${documentId}` })),
+  );
+  const verdicts = await verdictsOn(engine, principal.tenant, questions, signal);
+  return documents.map((_, i) => verdicts.slice(i * users.length, (i + 1) * users.length));
+}
+
+/** The first `wanted` documents that every principal may read; an undetermined one before them is a failure. */
+function takeAllowed(
+  documents: readonly RankedDocument[],
+  verdicts: readonly (readonly Verdict[])[],
+  wanted: number,
+): readonly RankedDocument[] {
+  const taken: RankedDocument[] = [];
+  for (const [i, document] of documents.entries()) {
+    if (taken.length === wanted) break;
+    const own = verdicts[i] ?? [];
+    if (own.some((verdict) => verdict.kind === 'denied')) continue;
+    if (own.length > 0 && own.every((verdict) => verdict.kind === 'allowed')) {
+      taken.push(document);
+      continue;
+    }
+    throw new ClearanceError(
+      'engine_unavailable',
+      'The authorization engine gave no verdict that this answer needs, so nothing was released. Try again.',
+      { cause: own },
+    );
+  }
+  return taken;
+}
+
+function versionKey({ documentId, version }: RankedDocument): string {
+  return `${version} ${documentId}`;
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { ClearanceError } from '../types/errors.ts';
+import { authenticate } from './authenticate.ts';
+import { enforce } from './enforce.ts';
+import { release } from './release.ts';
+import type { ReadPath } from './retrieve.ts';
+
+const DEADLINE_MS = 10_000;
+
+export const documentResponse = z.object({
+  document_id: z.string(),
+  title: z.string(),
+  version: z.int(),
+  metadata: z.record(z.string(), z.unknown()),
+  source_url: z.string().optional(),
+  /** The whole text, in order. */
+  passages: z.array(z.object({ chunk_id: z.string(), text: z.string() })),
+  decision_id: z.string(),
+});
+export type DocumentResponse = z.infer<typeof documentResponse>;
+
+/** One whole document, by the same steps as a search. Absent, hidden and forbidden are one and the same 404. */
+export async function readDocument(path: ReadPath, token: string | undefined, id: string): Promise<DocumentResponse> {
+  const { principal } = await authenticate(path.identity, token, 'retrieve');
+  const document = path.index.openDocument(principal.tenant, id);
+  const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
+  const { passages, complete } = await release(path, clearance, { event: 'read_document', details: {} });
+
+  const first = passages[0]?.content;
+  if (first === undefined || !complete) throw new ClearanceError('not_found', 'No such document.');
+  return {
+    document_id: first.documentId,
+    title: first.title,
+    version: first.version,
+    metadata: first.metadata,
+    ...(first.sourceUrl === undefined ? {} : { source_url: first.sourceUrl }),
+    passages: passages.map(({ content }) => ({ chunk_id: content.chunkId, text: content.text })),
+    decision_id: clearance.decisionId,
+  };
+}

@@ -1,0 +1,205 @@
+import { createHmac } from 'node:crypto';
+import { createLocalJWKSet } from 'jose';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { jwtIdentity } from '../../src/adapters/jwt/verify.ts';
+import type { Identity } from '../../src/ports/identity.ts';
+import { assemble, type SigningKey, sign, signingKey, startIssuer } from './issuer.ts';
+
+const ISSUER = 'https://login.example.com/';
+const now = () => Math.floor(Date.now() / 1_000);
+const good = () => ({ iss: ISSUER, aud: 'clearance', sub: 'anne', scope: 'retrieve', exp: now() + 60 });
+const without = (claim: string) =>
+  Object.fromEntries(Object.entries(good()).filter(([name]) => name !== claim));
+
+let key: SigningKey;
+let stranger: SigningKey;
+let identity: Identity;
+
+beforeAll(async () => {
+  key = await signingKey('key-1');
+  stranger = await signingKey('key-1');
+  const rsa = await signingKey('key-rsa', 'RS256');
+  identity = jwtIdentity({
+    issuer: ISSUER,
+    audience: 'clearance',
+    key: createLocalJWKSet({ keys: [key.jwk, rsa.jwk] }),
+  });
+});
+
+/** The message that a token is refused with, which never quotes it. */
+async function refusalOf(token: string): Promise<string> {
+  const error: unknown = await identity.verify(token).then(
+    () => expect.unreachable('the token was taken'),
+    (reason: unknown) => reason,
+  );
+  expect(error).toMatchObject({ name: 'ClearanceError', code: 'unauthenticated', status: 401 });
+  const { message } = error as Error;
+  const parts = token.split('.');
+  expect(parts.filter((part) => part.length > 8 && message.includes(part))).toEqual([]);
+  return message;
+}
+
+describe('a good token', () => {
+  it('says who is asking', async () => {
+    await expect(identity.verify(await sign(key, good()))).resolves.toEqual({
+      principal: { tenant: 'default', issuer: ISSUER, subject: 'user:anne' },
+      scopes: new Set(['retrieve']),
+    });
+  });
+
+  it.each(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])('is taken under %s', async (alg) => {
+    const other = await signingKey('other', alg);
+    const takes = jwtIdentity({
+      issuer: ISSUER,
+      audience: 'clearance',
+      key: createLocalJWKSet({ keys: [other.jwk] }),
+    });
+    const token = await sign(other, { ...good(), aud: ['someone-else', 'clearance'] }, { typ: 'at+JWT' });
+    await expect(takes.verify(token)).resolves.toMatchObject({ principal: { subject: 'user:anne' } });
+  });
+
+  it('may be a few seconds off the clock', async () => {
+    const token = await sign(key, { ...good(), exp: now() - 2, nbf: now() + 2 });
+    await expect(identity.verify(token)).resolves.toBeDefined();
+  });
+});
+
+describe('the signature', () => {
+  it.each(['none', 'None', 'NONE', undefined, 7])('alg %j is unsigned', async (alg) => {
+    expect(await refusalOf(assemble({ alg, kid: 'key-1' }, good()))).toMatch(/unsigned/);
+  });
+
+  it('HS256 keyed with the public key, as PEM and as JWK', async () => {
+    for (const secret of [key.pem, JSON.stringify(key.jwk)]) {
+      const unsigned = assemble({ alg: 'HS256', kid: 'key-1' }, good());
+      const mac = createHmac('sha256', secret).update(unsigned.slice(0, -1)).digest('base64url');
+      expect(await refusalOf(unsigned + mac)).toMatch(/not signed with one of RS256/);
+    }
+  });
+
+  it('by a key of the same name that is not the issuer’s', async () => {
+    expect(await refusalOf(await sign(stranger, good()))).toMatch(/signature is wrong/);
+  });
+
+  it('of other claims', async () => {
+    const [header, , signature] = (await sign(key, good())).split('.');
+    const [, claims] = (await sign(key, { ...good(), sub: 'root' })).split('.');
+    expect(await refusalOf(`${header}.${claims}.${signature}`)).toMatch(/signature is wrong/);
+  });
+
+  it('without a kid, or with an unknown one', async () => {
+    expect(await refusalOf(await sign(key, good(), { kid: undefined }))).toMatch(/"kid"/);
+    expect(await refusalOf(await sign(key, good(), { kid: 'key-2' }))).toMatch(/does not publish/);
+  });
+
+  it('under the algorithm of another key of the issuer', async () => {
+    expect(await refusalOf(await sign(key, good(), { kid: 'key-rsa' }))).toMatch(/does not publish/);
+  });
+
+  it('with the key that made it in its header', async () => {
+    const attacker = await startIssuer();
+    attacker.publishes(stranger);
+    const header = { jwk: stranger.jwk, jku: `${attacker.url}/keys`, x5u: `${attacker.url}/keys` };
+    expect(await refusalOf(await sign(stranger, good(), header))).toMatch(/signature is wrong/);
+    expect(await refusalOf(await sign(stranger, good(), { ...header, kid: 'key-2' }))).toMatch(
+      /does not publish/,
+    );
+    expect(attacker.requests).toEqual([]);
+    await attacker.stop();
+  });
+
+  it('with critical extensions', async () => {
+    expect(await refusalOf(await sign(key, good(), { crit: ['odd'], odd: 1 }))).toMatch(/"crit"/);
+  });
+
+  it('of something that is no access token', async () => {
+    expect(await refusalOf(await sign(key, good(), { typ: 'logout+jwt' }))).toMatch(/not an access token/);
+  });
+});
+
+describe('the claims', () => {
+  it.each([
+    [
+      'another issuer',
+      () => ({ ...good(), iss: 'https://evil.example.com/' }),
+      /another issuer.*login\.example/,
+    ],
+    ['an issuer without the slash', () => ({ ...good(), iss: ISSUER.slice(0, -1) }), /another issuer/],
+    ['no issuer', () => without('iss'), /another issuer/],
+    ['another audience', () => ({ ...good(), aud: 'billing' }), /another audience.*expected clearance/],
+    ['no audience', () => without('aud'), /no claim "aud"/],
+    ['expired', () => ({ ...good(), exp: now() - 6 }), /expired/],
+    ['not yet valid', () => ({ ...good(), nbf: now() + 30 }), /not valid yet/],
+    ['no expiry', () => without('exp'), /no claim "exp"/],
+    ['an expiry that is no number', () => ({ ...good(), exp: 'never' }), /"exp" is not usable/],
+    ['no subject', () => without('sub'), /"sub" is not usable/],
+    ['an empty subject', () => ({ ...good(), sub: '' }), /"sub" is not usable/],
+    ['a subject that is no string', () => ({ ...good(), sub: ['anne'] }), /"sub" is not usable/],
+    ['a long subject', () => ({ ...good(), sub: 'a'.repeat(201) }), /"sub" is not usable/],
+    ['a subject too long for the engine', () => ({ ...good(), sub: '中'.repeat(100) }), /512 bytes/],
+    ['a subject of half a character', () => ({ ...good(), sub: 'a\ud800' }), /not text/],
+    ['an agent without a name', () => ({ ...good(), act: {} }), /"act\.sub" is not usable/],
+    ['an agent that is no object', () => ({ ...good(), act: 'support-bot' }), /"act" is not usable/],
+    ['an agent that is null', () => ({ ...good(), act: null }), /"act" is not usable/],
+    ['a chain of agents', () => ({ ...good(), act: { sub: 'a', act: { sub: 'b' } } }), /chains of agents/],
+    ['another issuer’s agent', () => ({ ...good(), act: { sub: 'a', iss: 'https://x' } }), /same issuer/],
+    ['ingest without source', () => ({ ...good(), scope: 'retrieve ingest' }), /"source"/],
+    ['a source with a line break', () => ({ ...good(), source: 'hr\nit' }), /"source" is not usable/],
+    ['a tenant with capitals', () => ({ ...good(), tenant: 'Acme' }), /"tenant" is not usable/],
+    ['a tenant that is a path', () => ({ ...good(), tenant: '../acme' }), /"tenant" is not usable/],
+  ])('%s', async (_, claims, because) => {
+    expect(await refusalOf(await sign(key, claims()))).toMatch(because);
+  });
+
+  it('name the agent, the source and the tenant', async () => {
+    const claims = {
+      ...good(),
+      act: { sub: 'bot', iss: ISSUER },
+      scope: 'openid ingest',
+      source: 'hr',
+      tenant: 'acme',
+    };
+    await expect(identity.verify(await sign(key, claims))).resolves.toEqual({
+      principal: { tenant: 'acme', issuer: ISSUER, subject: 'user:anne', actor: 'agent:bot' },
+      scopes: new Set(['ingest']),
+      source: 'hr',
+    });
+  });
+
+  it('grant nothing without a scope, and let an admin ingest without a source', async () => {
+    await expect(identity.verify(await sign(key, without('scope')))).resolves.toMatchObject({
+      scopes: new Set(),
+    });
+    const admin = await sign(key, { ...good(), scope: 'ingest admin' });
+    await expect(identity.verify(admin)).resolves.toMatchObject({ scopes: new Set(['ingest', 'admin']) });
+  });
+
+  it('can’t name everyone, a userset or another type', async () => {
+    const subjects = {
+      '*': 'user:%2A',
+      'group:eng#member': 'user:group%3Aeng%23member',
+      'anne b': 'user:anne%20b',
+    };
+    for (const [sub, subject] of Object.entries(subjects)) {
+      const { principal } = await identity.verify(await sign(key, { ...good(), sub, act: { sub } }));
+      expect(principal.subject).toBe(subject);
+      expect(principal.actor).toBe(subject.replace('user:', 'agent:'));
+    }
+  });
+});
+
+describe('what is no token', () => {
+  it.each(['', 'garbage', 'a.b', 'a.b.c', '...', 'a.b.c.d.e', 'bnVsbA.bnVsbA.x', '\u0000', '💥.💥.💥'])(
+    '%j',
+    async (text) => {
+      expect(await refusalOf(text)).toMatch(/not a signed JWT/);
+    },
+  );
+
+  it('a huge one, though its signature is good', async () => {
+    const token = await sign(key, { ...good(), padding: 'x'.repeat(6_200) });
+    expect(token.length).toBeGreaterThan(8_192);
+    expect(await refusalOf(token)).toMatch(/longer than 8192/);
+    expect(await refusalOf('x'.repeat(10_000_000))).toMatch(/longer than 8192/);
+  });
+});

@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { oidcIdentity } from '../../src/adapters/jwt/oidc.ts';
+import { StartupError } from '../../src/types/errors.ts';
+import { type SigningKey, sign, signingKey, startIssuer } from './issuer.ts';
+
+let issuer: Awaited<ReturnType<typeof startIssuer>>;
+let key: SigningKey;
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  issuer = await startIssuer();
+  key = await signingKey('first');
+  issuer.discovers();
+  issuer.publishes(key);
+});
+
+afterEach(async () => {
+  vi.useRealTimers();
+  await issuer.stop();
+});
+
+const start = () => oidcIdentity({ issuer: issuer.url, audience: 'clearance' });
+
+async function tokenOf(signer: SigningKey): Promise<string> {
+  const exp = Math.floor(Date.now() / 1_000) + 600;
+  return await sign(signer, { iss: issuer.url, aud: 'clearance', sub: 'anne', exp });
+}
+
+const unreadable = {
+  code: 'unauthenticated',
+  message: expect.stringContaining("can't be read at the moment"),
+};
+
+describe('an OIDC issuer', () => {
+  it('is discovered once, by however many tokens come first', async () => {
+    const identity = start();
+    const token = await tokenOf(key);
+    const all = await Promise.all(Array.from({ length: 20 }, () => identity.verify(token)));
+    expect(all).toHaveLength(20);
+    expect(all[0]?.principal).toEqual({ tenant: 'default', issuer: issuer.url, subject: 'user:anne' });
+    await identity.verify(token);
+    expect(issuer.requests).toEqual(['/.well-known/openid-configuration', '/keys']);
+  });
+
+  it('is not asked at all about a token of another issuer, or none', async () => {
+    const identity = start();
+    const other = await sign(key, {
+      iss: 'https://evil.example.com',
+      aud: 'clearance',
+      sub: 'anne',
+      exp: 9e9,
+    });
+    for (const token of [other, 'garbage', 'x'.repeat(10_000)]) {
+      await expect(identity.verify(token)).rejects.toMatchObject({ code: 'unauthenticated' });
+    }
+    expect(issuer.requests).toEqual([]);
+  });
+
+  it('may rotate its keys, and is not flooded by tokens of unknown ones', async () => {
+    const identity = start();
+    const old = await tokenOf(key);
+    await identity.verify(old);
+
+    const next = await signingKey('second');
+    issuer.publishes(next);
+    const fresh = await tokenOf(next);
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      await expect(identity.verify(fresh)).rejects.toMatchObject({
+        message: expect.stringContaining('does not publish'),
+      });
+    }
+    expect(issuer.requests).toHaveLength(2);
+
+    vi.setSystemTime(Date.now() + 31_000);
+    await expect(identity.verify(fresh)).resolves.toMatchObject({ principal: { subject: 'user:anne' } });
+    await expect(identity.verify(old)).rejects.toMatchObject({
+      message: expect.stringContaining('does not publish'),
+    });
+    expect(issuer.requests).toHaveLength(3);
+  });
+
+  it('lets no one in while its keys can’t be read, and everyone once they can', async () => {
+    const identity = start();
+    const token = await tokenOf(key);
+    const mistakes = [
+      { issuer: 'https://someone-else.example.com' },
+      { issuer: `${issuer.url}/` },
+      { jwks_uri: 'not a url' },
+      // Reaches the same server, but by a name that is not this machine's own.
+      { jwks_uri: `${issuer.url.replace('127.0.0.1', '0.0.0.0')}/keys` },
+      { jwks_uri: `${issuer.url}/nowhere` },
+    ];
+    for (const mistake of mistakes) {
+      issuer.discovers(mistake);
+      await expect(identity.verify(token)).rejects.toMatchObject(unreadable);
+    }
+    issuer.discovers();
+    await expect(identity.verify(token)).resolves.toBeDefined();
+  });
+
+  it('that is down lets no one in', async () => {
+    const identity = start();
+    const token = await tokenOf(key);
+    await issuer.stop();
+    await expect(identity.verify(token)).rejects.toMatchObject(unreadable);
+  });
+
+  it('that publishes a symmetric key gives nobody a way in', async () => {
+    const identity = start();
+    issuer.publishes({ ...key, jwk: { kty: 'oct', k: 'c2VjcmV0', kid: 'first', alg: 'HS256' } });
+    await expect(identity.verify(await tokenOf(key))).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it.each(['http://login.example.com', 'login.example.com', 'ftp://x', '', 'http://localhost.evil.com'])(
+    '%j is refused at start',
+    (url) => {
+      expect(() => oidcIdentity({ issuer: url, audience: 'clearance' })).toThrow(StartupError);
+    },
+  );
+});
