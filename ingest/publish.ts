@@ -8,6 +8,8 @@ export type Publishing = {
   readonly documents: Documents;
   readonly relationships: Relationships;
   readonly guarded: { readonly type: string };
+  /** Told of every step that failed and will be retried. */
+  readonly onError: (error: unknown) => void;
 };
 
 const RETRY_SECONDS = 5;
@@ -29,7 +31,8 @@ export async function settle(parts: Publishing, documentNo: number): Promise<boo
     }
     try {
       await carryOut(parts, step);
-    } catch {
+    } catch (error) {
+      parts.onError(error);
       await parts.documents.postpone(step, RETRY_SECONDS);
       return false;
     }
@@ -80,14 +83,14 @@ async function add(relationships: Relationships, tenant: string, tuples: readonl
 }
 
 /** Carries out what is due and was left behind: by a failure, a crash or another copy of the service. */
-export function startOutboxWorker(parts: Publishing, onError: (error: unknown) => void): { stop(): Promise<void> } {
+export function startOutboxWorker(parts: Publishing): { stop(): Promise<void> } {
   const stopped = new AbortController();
   const done = (async () => {
     while (!stopped.signal.aborted) {
       try {
         for (const no of await parts.documents.due(20)) await settle(parts, no);
       } catch (error) {
-        onError(error);
+        parts.onError(error);
       }
       await sleep(1_000, undefined, { signal: stopped.signal }).catch(() => {});
     }

@@ -65,9 +65,10 @@ export async function openService(config: Config, onError: (error: unknown) => v
       ...shared,
       documents,
       embeddings,
+      onError,
       tupleProblem: (tuple) => tupleProblem(model, tuple),
     };
-    const worker = startOutboxWorker(write, onError);
+    const worker = startOutboxWorker(write);
     return {
       read,
       write,

@@ -51,8 +51,8 @@ class MiniLM:
         mixed = (scores @ value).transpose(0, 2, 1, 3).reshape(batch, length, hidden)
         return self.layer_norm(f"{name}.output.LayerNorm", self.linear(f"{name}.output.dense", mixed) + x)
 
-    def embed(self, ids: np.ndarray) -> np.ndarray:
-        """ids of shape (batch, length) to the mean of the last layer, as the model's own pooling does."""
+    def last_layer(self, ids: np.ndarray) -> np.ndarray:
+        """ids of shape (batch, length) to states of shape (batch, length, hidden)."""
         weights = self.weights
         x = (
             weights["embeddings.word_embeddings.weight"][ids]

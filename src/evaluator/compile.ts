@@ -22,7 +22,8 @@ export function compileRelations(json: AuthorizationModelJson): Drafts {
     for (const [name, rewrite] of Object.entries(definition.relations ?? {})) {
       const relation = find(types, definition.type, name);
       relation.rewrite = compileRewrite(types, definition.type, rewrite);
-      for (const tupleset of tuplesetsOf(relation.rewrite)) find(types, definition.type, tupleset).isTupleset = true;
+      for (const tupleset of tuplesetsOf(relation.rewrite))
+        find(types, definition.type, tupleset).isTupleset = true;
     }
   }
   const all = [...types.values()].flatMap((relations) => [...relations.values()]);

@@ -1,7 +1,6 @@
 import type { Tuple } from '../types/tuple.ts';
 import type { Context } from './condition/condition.ts';
 import { EvaluationError, type EvaluationErrorCode } from './errors.ts';
-import { isObject } from './format.ts';
 import { type UserFilter, UserLister } from './list-users.ts';
 import type { Model } from './model.ts';
 import type { Relation } from './relation.ts';
@@ -10,7 +9,16 @@ import { parseSubject, typeOf } from './subject.ts';
 import { TupleGraph } from './tuple-graph.ts';
 import { TupleOverlay } from './tuple-overlay.ts';
 import { TupleReader } from './tuple-reader.ts';
-import { formatProblem, hasForbiddenCharacters, relationProblem, typeProblem, userProblem, writeProblem } from './validate.ts';
+import {
+  hasForbiddenCharacters,
+  objectProblem,
+  relationProblem,
+  type TupleProblem,
+  targetProblem,
+  typeProblem,
+  userProblem,
+  writeProblem,
+} from './validate.ts';
 
 export { EvaluationError, type EvaluationErrorCode } from './errors.ts';
 
@@ -33,9 +41,10 @@ const denied: Outcome = { kind: 'denied' };
 export class Evaluator {
   readonly #model: Model;
   readonly #reader: TupleReader;
-  readonly #contextualTuples: readonly Tuple[];
+  readonly #invalidTuple: TupleProblem | undefined;
   readonly #contextProblem: EvaluationError | undefined;
-  readonly #resolvers = new Map<string, Resolver>();
+  /** By user; a string says what is wrong with the user. */
+  readonly #resolvers = new Map<string, Resolver | string>();
 
   constructor(model: Model, graph: TupleGraph, options: EvaluatorOptions = {}) {
     const { context = {}, contextualTuples = [] } = options;
@@ -43,20 +52,22 @@ export class Evaluator {
       contextualTuples.length > 0 ? new TupleOverlay(new TupleGraph(contextualTuples), graph) : graph;
     this.#model = model;
     this.#reader = new TupleReader(model, source, context);
-    this.#contextualTuples = contextualTuples;
+    this.#invalidTuple = firstProblem(model, contextualTuples);
     this.#contextProblem = hasForbiddenCharacters(context)
       ? new EvaluationError('validation_error', 'invalid context: it contains forbidden characters')
       : undefined;
   }
 
   check(query: { user: string; relation: string; object: string }): Outcome {
-    const problem = formatProblem(this.#model, query);
+    const resolver = this.#resolver(query.user);
+    if (typeof resolver === 'string') return { kind: 'error', code: 'validation_error', message: resolver };
+    const problem = targetProblem(this.#model, query);
     if (problem) return { kind: 'error', code: 'validation_error', message: problem };
     const contextual = this.#contextProblem ?? this.#contextualProblem('invalid_tuple');
     if (contextual) return { kind: 'error', code: contextual.code, message: contextual.message };
 
     const relation = this.#relation(typeOf(query.object), query.relation);
-    const { kind, error } = this.#resolver(query.user).resolve(relation, query.object);
+    const { kind, error } = resolver.resolve(relation, query.object);
     if (error) return { kind: 'error', code: error.code, message: error.message };
     return kind === 'allowed' ? allowed : denied;
   }
@@ -66,10 +77,10 @@ export class Evaluator {
     const contextual = this.#contextualProblem('validation_error') ?? this.#contextProblem;
     if (contextual) throw contextual;
     const relation = this.#relation(query.type, query.relation);
-    const problem = userProblem(this.#model, query.user);
-    if (problem) throw new EvaluationError('validation_error', `invalid 'user' value: ${problem}`);
-
     const resolver = this.#resolver(query.user);
+    if (typeof resolver === 'string') {
+      throw new EvaluationError('validation_error', `invalid 'user' value: ${resolver}`);
+    }
     const subject = parseSubject(query.user);
     const candidates = new Set(this.#reader.objectsOfType(query.type));
     // A userset is related to its own object without any tuple.
@@ -89,8 +100,9 @@ export class Evaluator {
       if (!this.#model.types.has(type)) throw typeNotFound(this.#model, type);
       if (relation !== undefined) this.#relation(type, relation);
     }
-    if (!isObject(query.object)) throw new EvaluationError('validation_error', "invalid 'object' field format");
     const target = this.#relation(typeOf(query.object), query.relation);
+    const problem = objectProblem(this.#model, query.object);
+    if (problem) throw new EvaluationError('validation_error', problem);
     const users = query.filters.flatMap((filter) =>
       new UserLister(this.#model, this.#reader, filter).list(target, query.object),
     );
@@ -99,14 +111,9 @@ export class Evaluator {
 
   /** OpenFGA reports a condition's problem under a code that depends on what was asked. */
   #contextualProblem(conditionCode: EvaluationErrorCode): EvaluationError | undefined {
-    for (const tuple of this.#contextualTuples) {
-      const problem = writeProblem(this.#model, tuple);
-      if (!problem) continue;
-      const code = problem.isCondition ? conditionCode : 'invalid_tuple';
-      const key = `${tuple.object}#${tuple.relation}@${tuple.user}`;
-      return new EvaluationError(code, `Invalid tuple '${key}'. Reason: ${problem.message}`);
-    }
-    return undefined;
+    if (!this.#invalidTuple) return undefined;
+    const { isCondition, message } = this.#invalidTuple;
+    return new EvaluationError(isCondition ? conditionCode : 'invalid_tuple', message);
   }
 
   #relation(type: string, name: string): Relation {
@@ -117,14 +124,24 @@ export class Evaluator {
     throw new EvaluationError('relation_not_found', problem);
   }
 
-  #resolver(user: string): Resolver {
+  #resolver(user: string): Resolver | string {
     let resolver = this.#resolvers.get(user);
-    if (!resolver) {
-      resolver = new Resolver(this.#model, this.#reader, parseSubject(user));
+    if (resolver === undefined) {
+      resolver =
+        userProblem(this.#model, user) ?? new Resolver(this.#model, this.#reader, parseSubject(user));
       this.#resolvers.set(user, resolver);
     }
     return resolver;
   }
+}
+
+function firstProblem(model: Model, tuples: readonly Tuple[]): TupleProblem | undefined {
+  for (const tuple of tuples) {
+    const problem = writeProblem(model, tuple);
+    const key = `${tuple.object}#${tuple.relation}@${tuple.user}`;
+    if (problem) return { ...problem, message: `Invalid tuple '${key}'. Reason: ${problem.message}` };
+  }
+  return undefined;
 }
 
 function typeNotFound(model: Model, type: string): EvaluationError {

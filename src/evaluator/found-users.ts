@@ -33,7 +33,9 @@ export function intersect(operands: readonly (readonly FoundUser[])[], wildcard:
   }
   const excluded = [...exclusions];
   return [...counts].flatMap(([user, count]) =>
-    count + wildcards === operands.length && !exclusions.has(user) ? [{ user, isRelated: true, excluded }] : [],
+    count + wildcards === operands.length && !exclusions.has(user)
+      ? [{ user, isRelated: true, excluded }]
+      : [],
   );
 }
 

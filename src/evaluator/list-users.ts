@@ -1,5 +1,5 @@
-import { type FoundUser, intersect, subtract, unite } from './found-users.ts';
 import { EvaluationError } from './errors.ts';
+import { type FoundUser, intersect, subtract, unite } from './found-users.ts';
 import type { Model } from './model.ts';
 import type { Relation, Rewrite } from './relation.ts';
 import { MAX_DEPTH, tooDeep } from './resolution.ts';
@@ -41,7 +41,8 @@ export class UserLister {
   /** Throws `EvaluationError`. */
   list(relation: Relation, object: string): string[] {
     const isItself = relation.type === this.#filter.type && relation.name === this.#filter.relation;
-    if (!isItself && !leadsTo(this.#model, relation, relation.rewrite, this.#filter, new Set([relation]))) return [];
+    if (!isItself && !leadsTo(this.#model, relation, relation.rewrite, this.#filter, new Set([relation])))
+      return [];
     const { found, errors } = this.#expand(relation, object, 0);
     const [error] = errors;
     if (error) throw error;
@@ -81,7 +82,10 @@ export class UserLister {
       }
       case 'intersection': {
         const parts = rewrite.children.map(child);
-        const found = intersect(parts.map((part) => part.found), wildcardOf(this.#filter));
+        const found = intersect(
+          parts.map((part) => part.found),
+          wildcardOf(this.#filter),
+        );
         return { ...merged(parts), found, hasCycle: false };
       }
       default: {
@@ -89,13 +93,20 @@ export class UserLister {
         const subtracted = child(rewrite.subtract);
         const both = merged([base, subtracted]);
         if (subtracted.hasCycle) return { ...both, found: [], errors: [], hasCycle: false };
-        return { ...both, found: subtract(base.found, subtracted.found, wildcardOf(this.#filter)), hasCycle: false };
+        return {
+          ...both,
+          found: subtract(base.found, subtracted.found, wildcardOf(this.#filter)),
+          hasCycle: false,
+        };
       }
     }
   }
 
   #direct(relation: Relation, object: string, depth: number): Expansion {
-    const { usable, errors } = this.#reader.metAndErrors(relation, this.#reader.entries(object, relation)?.all ?? []);
+    const { usable, errors } = this.#reader.metAndErrors(
+      relation,
+      this.#reader.entries(object, relation)?.all ?? [],
+    );
     const found: FoundUser[] = [];
     const below: Expansion[] = [];
     for (const { subject } of usable) {
@@ -110,7 +121,12 @@ export class UserLister {
     return { ...rest, found: [...found, ...rest.found], errors: [...errors, ...rest.errors] };
   }
 
-  #from(tupleset: Relation, targets: ReadonlyMap<string, Relation>, object: string, depth: number): Expansion {
+  #from(
+    tupleset: Relation,
+    targets: ReadonlyMap<string, Relation>,
+    object: string,
+    depth: number,
+  ): Expansion {
     const entries = this.#reader.entries(object, tupleset)?.all ?? [];
     const { usable, errors } = this.#reader.metAndErrors(tupleset, entries);
     const below: Expansion[] = [];
@@ -141,7 +157,13 @@ function wildcardOf({ type }: UserFilter): string {
 }
 
 /** Whether the filter's users can come in at all; of `and` and `but not` the first operand tells. */
-function leadsTo(model: Model, relation: Relation, rewrite: Rewrite, filter: UserFilter, seen: Set<Relation>): boolean {
+function leadsTo(
+  model: Model,
+  relation: Relation,
+  rewrite: Rewrite,
+  filter: UserFilter,
+  seen: Set<Relation>,
+): boolean {
   const follow = (next: Relation | undefined): boolean => {
     if (!next) return false;
     if (next.type === filter.type && next.name === filter.relation) return true;

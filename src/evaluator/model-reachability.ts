@@ -2,12 +2,17 @@ import type { RewriteJson, TypeDefinitionJson } from './model-json.ts';
 
 type Types = ReadonlyMap<string, TypeDefinitionJson>;
 
+/** Whether a relation that was come by has an entry point itself; a set of names by type. */
+type Visited = ReadonlyMap<string, Map<string, boolean>>;
+
 /**
- * Whether some object could ever have the relation. Every operand of an intersection or exclusion must
- * have a way in, one operand of a union; a way that leads back to where it came from is none.
+ * Whether some object could ever have the relation: an intersection or exclusion needs a way in for each
+ * operand, a union for one. As on a server, what was visited for one operand counts as visited for the
+ * next one where their type is the same (its maps are copied only at the top), so some models that would
+ * have a way in are refused.
  */
 export function canHaveMembers(types: Types, type: string, relation: string): boolean {
-  return rewriteHasMembers(types, type, relation, types.get(type)?.relations?.[relation], new Set());
+  return rewriteHasMembers(types, type, relation, types.get(type)?.relations?.[relation], new Map());
 }
 
 function rewriteHasMembers(
@@ -15,26 +20,40 @@ function rewriteHasMembers(
   type: string,
   relation: string,
   rewrite: RewriteJson | undefined,
-  seen: ReadonlySet<string>,
+  visited: Visited,
 ): boolean {
   if (!rewrite) return false;
-  const here = new Set(seen).add(`${type}#${relation}`);
-  const child = (part: RewriteJson) => rewriteHasMembers(types, type, relation, part, seen);
-  const other = (otherType: string, name: string) =>
-    !here.has(`${otherType}#${name}`) &&
-    rewriteHasMembers(types, otherType, name, types.get(otherType)?.relations?.[name], here);
+  const seen = new Map(visited);
+  const own = seen.get(type) ?? new Map<string, boolean>();
+  seen.set(type, own.set(relation, false));
+
+  const operand = (part: RewriteJson) => rewriteHasMembers(types, type, relation, part, visited);
+  const enter = (otherType: string, name: string) =>
+    rewriteHasMembers(types, otherType, name, types.get(otherType)?.relations?.[name], seen);
   const restrictions = (name: string) =>
     types.get(type)?.metadata?.relations?.[name]?.directly_related_user_types ?? [];
 
-  if (rewrite.computedUserset) return other(type, rewrite.computedUserset.relation);
-  if (rewrite.tupleToUserset) {
-    const { relation: target } = rewrite.tupleToUserset.computedUserset;
-    return restrictions(rewrite.tupleToUserset.tupleset.relation).some((parent) => other(parent.type, target));
+  if (rewrite.computedUserset) {
+    const { relation: name } = rewrite.computedUserset;
+    return own.get(name) ?? enter(type, name);
   }
-  if (rewrite.union) return rewrite.union.child.some(child);
-  if (rewrite.intersection) return rewrite.intersection.child.every(child);
-  if (rewrite.difference) return child(rewrite.difference.base) && child(rewrite.difference.subtract);
-  return restrictions(relation).some((user) => user.relation === undefined || other(user.type, user.relation));
+  if (rewrite.tupleToUserset) {
+    const { relation: name } = rewrite.tupleToUserset.computedUserset;
+    return restrictions(rewrite.tupleToUserset.tupleset.relation).some(
+      (parent) =>
+        types.get(parent.type)?.relations?.[name] !== undefined &&
+        (seen.get(parent.type)?.get(name) ?? enter(parent.type, name)),
+    );
+  }
+  if (rewrite.union) return rewrite.union.child.some(operand);
+  if (rewrite.intersection) return rewrite.intersection.child.every(operand);
+  if (rewrite.difference) return operand(rewrite.difference.base) && operand(rewrite.difference.subtract);
+  return restrictions(relation).some((user) => {
+    if (user.relation !== undefined)
+      return !seen.get(user.type)?.has(user.relation) && enter(user.type, user.relation);
+    own.set(relation, true);
+    return true;
+  });
 }
 
 /** Whether computed relations of one object lead from the relation back to itself. */

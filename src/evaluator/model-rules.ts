@@ -1,6 +1,11 @@
 import { ModelError } from './errors.ts';
+import type {
+  AuthorizationModelJson,
+  RelationReferenceJson,
+  RewriteJson,
+  TypeDefinitionJson,
+} from './model-json.ts';
 import { canHaveMembers, isComputedFromItself } from './model-reachability.ts';
-import type { AuthorizationModelJson, RelationReferenceJson, RewriteJson, TypeDefinitionJson } from './model-json.ts';
 
 /** The limits of a server's default configuration and of its API definition. */
 const MAX_TYPES = 100;
@@ -34,7 +39,8 @@ export function checkModel(model: AuthorizationModelJson): void {
   }
   for (const definition of types.values()) {
     for (const name of Object.keys(definition.relations ?? {})) {
-      if (!canHaveMembers(types, definition.type, name)) fail(definition.type, name, 'no entrypoints defined');
+      if (!canHaveMembers(types, definition.type, name))
+        fail(definition.type, name, 'no entrypoints defined');
       if (isComputedFromItself(types, definition.type, name)) {
         fail(definition.type, name, 'potential loop: the relation is computed from itself');
       }
@@ -45,10 +51,13 @@ export function checkModel(model: AuthorizationModelJson): void {
 function checkSizes(model: AuthorizationModelJson): void {
   const conditions = Object.entries(model.conditions ?? {});
   if (model.type_definitions.length === 0) throw new ModelError('a model has at least one type');
-  if (model.type_definitions.length > MAX_TYPES) throw new ModelError(`a model has at most ${MAX_TYPES} types`);
-  if (conditions.length > MAX_CONDITIONS) throw new ModelError(`a model has at most ${MAX_CONDITIONS} conditions`);
+  if (model.type_definitions.length > MAX_TYPES)
+    throw new ModelError(`a model has at most ${MAX_TYPES} types`);
+  if (conditions.length > MAX_CONDITIONS)
+    throw new ModelError(`a model has at most ${MAX_CONDITIONS} conditions`);
   // The server counts bytes of protobuf, which are fewer than those of JSON.
-  if (Buffer.byteLength(JSON.stringify(model)) > 4 * MAX_MODEL_BYTES) throw new ModelError('the model is too large');
+  if (Buffer.byteLength(JSON.stringify(model)) > 4 * MAX_MODEL_BYTES)
+    throw new ModelError('the model is too large');
   for (const [name, condition] of conditions) {
     if (name !== condition.name) {
       throw new ModelError(`condition key '${name}' does not match condition name '${condition.name}'`);
@@ -59,7 +68,9 @@ function checkSizes(model: AuthorizationModelJson): void {
     }
     const parameters = Object.keys(condition.parameters ?? {});
     if (parameters.length > MAX_PARAMETERS || parameters.some((parameter) => !shortName.test(parameter))) {
-      throw new ModelError(`condition '${name}' has too many parameters, or one that is not named as it may be`);
+      throw new ModelError(
+        `condition '${name}' has too many parameters, or one that is not named as it may be`,
+      );
     }
   }
 }
@@ -69,11 +80,17 @@ function checkNames(definition: TypeDefinitionJson): void {
     throw new ModelError(`'${definition.type}' cannot be the name of a type`);
   }
   for (const name of Object.keys(definition.relations ?? {})) {
-    if (!shortName.test(name) || reserved.has(name)) fail(definition.type, name, 'cannot be the name of a relation');
+    if (!shortName.test(name) || reserved.has(name))
+      fail(definition.type, name, 'cannot be the name of a relation');
   }
 }
 
-function checkRewrite(types: Types, definition: TypeDefinitionJson, name: string, rewrite: RewriteJson): void {
+function checkRewrite(
+  types: Types,
+  definition: TypeDefinitionJson,
+  name: string,
+  rewrite: RewriteJson,
+): void {
   const { type, relations } = definition;
   const parts = [
     rewrite.this,
@@ -87,12 +104,14 @@ function checkRewrite(types: Types, definition: TypeDefinitionJson, name: string
 
   const computed = rewrite.computedUserset?.relation;
   if (computed === name) fail(type, name, 'is computed from itself');
-  if (computed !== undefined && !relations?.[computed]) fail(type, name, `'${type}#${computed}' is not defined`);
+  if (computed !== undefined && !relations?.[computed])
+    fail(type, name, `'${type}#${computed}' is not defined`);
   if (rewrite.tupleToUserset) {
     const tupleset = rewrite.tupleToUserset.tupleset.relation;
     const target = rewrite.tupleToUserset.computedUserset.relation;
     if (!relations?.[tupleset]) fail(type, name, `'${type}#${tupleset}' is not defined`);
-    if (!relations[tupleset].this) fail(type, tupleset, `must be a direct relation, for '${name}' is from it`);
+    if (!relations[tupleset].this)
+      fail(type, tupleset, `must be a direct relation, for '${name}' is from it`);
     const parents = restrictionsOf(definition, tupleset);
     if (!parents.some((parent) => types.get(parent.type)?.relations?.[target])) {
       fail(type, name, `no type that '${tupleset}' allows has a relation '${target}'`);
@@ -100,7 +119,8 @@ function checkRewrite(types: Types, definition: TypeDefinitionJson, name: string
   }
   const set = rewrite.union ?? rewrite.intersection;
   if (set && set.child.length < 2) fail(type, name, 'a union or an intersection has at least two children');
-  const children = set?.child ?? (rewrite.difference ? [rewrite.difference.base, rewrite.difference.subtract] : []);
+  const children =
+    set?.child ?? (rewrite.difference ? [rewrite.difference.base, rewrite.difference.subtract] : []);
   for (const child of children) checkRewrite(types, definition, name, child);
 }
 
@@ -113,7 +133,8 @@ function checkRestrictions(
   const { type, relations } = definition;
   const restrictions = restrictionsOf(definition, name);
   const assignable = hasDirectPart(relations?.[name] ?? {});
-  if (assignable && restrictions.length === 0) fail(type, name, 'is assignable and so needs a type restriction');
+  if (assignable && restrictions.length === 0)
+    fail(type, name, 'is assignable and so needs a type restriction');
   if (!assignable && restrictions.length > 0) fail(type, name, 'is not assignable but has type restrictions');
 
   const isTupleset = Object.values(relations ?? {}).some((rewrite) => tuplesetsOf(rewrite).includes(name));
@@ -122,7 +143,10 @@ function checkRestrictions(
     if (!target) fail(type, name, `its type restriction '${restriction.type}' is not a type`);
     const isObject = restriction.relation === undefined && restriction.wildcard === undefined;
     if (isTupleset && !isObject) fail(type, name, 'is used with `from`, so it allows objects only');
-    if (restriction.relation === '' || (restriction.relation !== undefined && restriction.wildcard !== undefined)) {
+    if (
+      restriction.relation === '' ||
+      (restriction.relation !== undefined && restriction.wildcard !== undefined)
+    ) {
       fail(type, name, `has a malformed type restriction on '${restriction.type}'`);
     }
     if (restriction.relation !== undefined && !target.relations?.[restriction.relation]) {
@@ -134,7 +158,10 @@ function checkRestrictions(
   }
 }
 
-export function restrictionsOf(definition: TypeDefinitionJson, relation: string): readonly RelationReferenceJson[] {
+export function restrictionsOf(
+  definition: TypeDefinitionJson,
+  relation: string,
+): readonly RelationReferenceJson[] {
   return definition.metadata?.relations?.[relation]?.directly_related_user_types ?? [];
 }
 
@@ -153,5 +180,7 @@ function tuplesetsOf(rewrite: RewriteJson): string[] {
 }
 
 function fail(type: string, relation: string, what: string): never {
-  throw new ModelError(`the definition of relation '${relation}' in object type '${type}' is invalid: ${what}`);
+  throw new ModelError(
+    `the definition of relation '${relation}' in object type '${type}' is invalid: ${what}`,
+  );
 }

@@ -21,9 +21,6 @@ export type Resolution = {
 
 const NOTHING = Number.POSITIVE_INFINITY;
 
-export const allowedHere: Resolution = { kind: 'allowed', cycle: false, height: 0, low: NOTHING };
-export const deniedHere: Resolution = { kind: 'denied', cycle: false, height: 0, low: NOTHING };
-
 export const tooDeep: Resolution = failed(
   new EvaluationError('resolution_too_complex', 'the resolution takes more hops than are allowed, or loops'),
 );
@@ -36,9 +33,23 @@ export function cycleAt(position: number): Resolution {
   return { kind: 'denied', cycle: true, height: 0, low: position };
 }
 
+function byHeight(kind: 'allowed' | 'denied'): readonly Resolution[] {
+  return Array.from({ length: MAX_DEPTH + 1 }, (_, height) => ({ kind, cycle: false, height, low: NOTHING }));
+}
+
+/** The answers without a cycle, which nearly all are, made once. */
+const plain = { allowed: byHeight('allowed'), denied: byHeight('denied') };
+
+export const allowedHere: Resolution = { kind: 'allowed', cycle: false, height: 0, low: NOTHING };
+export const deniedHere: Resolution = { kind: 'denied', cycle: false, height: 0, low: NOTHING };
+
 /** The same, one hop further away. */
 export function oneHopAway(resolution: Resolution): Resolution {
-  return resolution.kind === 'failed' ? resolution : { ...resolution, height: resolution.height + 1 };
+  const { kind, cycle, low } = resolution;
+  if (kind === 'failed') return resolution;
+  const height = resolution.height + 1;
+  if (low === NOTHING && !cycle) return plain[kind][height] ?? resolution;
+  return { kind, cycle, height, low };
 }
 
 /** The same without what it assumed, which has turned out to be so. */
@@ -64,14 +75,18 @@ export class Union {
   }
 }
 
-/** Denied or failed, as far as both are. */
-export function joined(a: Resolution, b: Resolution): Resolution {
-  if (a === deniedHere && b.kind === 'denied') return b;
-  if (b === deniedHere) return a;
+/** Denied, as far as the height, the cycles and the assumptions of both tell. */
+function joined(a: Resolution, b: Resolution): Resolution {
+  if (isPlainDenial(b) && b.height <= a.height) return a;
+  if (isPlainDenial(a) && b.kind === 'denied' && a.height <= b.height) return b;
   return {
     kind: 'denied',
     cycle: a.cycle || b.cycle,
     height: Math.max(a.height, b.height),
     low: Math.min(a.low, b.low),
   };
+}
+
+function isPlainDenial({ kind, cycle, low }: Resolution): boolean {
+  return kind === 'denied' && !cycle && low === NOTHING;
 }

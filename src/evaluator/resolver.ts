@@ -1,9 +1,21 @@
 import { EvaluationError } from './errors.ts';
 import type { Model } from './model.ts';
 import type { Relation, Rewrite } from './relation.ts';
-import { allowedHere, cycleAt, deniedHere, failed, MAX_DEPTH, oneHopAway, type Resolution, settled, tooDeep, Union } from './resolution.ts';
+import {
+  allowedHere,
+  cycleAt,
+  deniedHere,
+  failed,
+  MAX_DEPTH,
+  oneHopAway,
+  type Resolution,
+  settled,
+  tooDeep,
+  Union,
+} from './resolution.ts';
 import type { Subject } from './subject.ts';
 import type { TupleReader } from './tuple-reader.ts';
+import type { Entry } from './tuple-source.ts';
 
 /** Questions that one check may ask anew; only cycles through `but not` can come near. */
 const MAX_QUESTIONS = 1_000_000;
@@ -31,6 +43,8 @@ export class Resolver {
   readonly #reader: TupleReader;
   readonly #user: Subject;
   readonly #reachable: readonly boolean[];
+  /** By relation, the users whose own tuple would do: the user, and everybody of the type. */
+  readonly #directUsers: readonly (readonly string[])[];
   readonly #memos: readonly Map<string, Memo>[];
   /** Memos whose answer assumes that something still on the path is denied. */
   readonly #tentative: Memo[] = [];
@@ -46,6 +60,7 @@ export class Resolver {
         reachableFrom.has(user.relation === undefined ? user.type : user.label) ||
         (user.relation === undefined && reachableFrom.has(`${user.type}:*`)),
     );
+    this.#directUsers = model.relations.map((relation) => directUsers(relation, user));
     this.#memos = model.relations.map(() => new Map<string, Memo>());
   }
 
@@ -125,9 +140,8 @@ export class Resolver {
       case 'intersection':
         return this.#intersection(relation, object, rewrite.children, depth);
       default:
-        return this.#exclusion(
-          this.#rewrite(relation, object, rewrite.base, depth),
-          () => this.#rewrite(relation, object, rewrite.subtract, depth),
+        return this.#exclusion(this.#rewrite(relation, object, rewrite.base, depth), () =>
+          this.#rewrite(relation, object, rewrite.subtract, depth),
         );
     }
   }
@@ -136,7 +150,7 @@ export class Resolver {
     const entries = this.#reader.entries(object, relation);
     if (!entries) return deniedHere;
     const union = new Union();
-    for (const user of this.#directUsers(relation)) {
+    for (const user of this.#directUsers[relation.index] ?? []) {
       const entry = entries.find(user);
       if (!entry) continue;
       try {
@@ -146,43 +160,47 @@ export class Resolver {
       }
     }
     if (relation.usersetRestrictions.length === 0) return union.resolution;
-    const { usable, error } = this.#reader.metOf(relation, entries.usersets);
-    if (error) union.add(failed(error));
-    for (const { subject } of usable) {
-      const target = this.#model.types.get(subject.type)?.get(subject.relation ?? '');
-      if (!target) continue;
-      const operand = oneHopAway(this.#ask(target, subject.object, depth + 1));
-      if (union.add(operand)) return operand;
-    }
-    return union.resolution;
-  }
-
-  /** The users whose own tuple would do: the user, and everybody of the type. */
-  #directUsers(relation: Relation): readonly string[] {
-    const { text, type, relation: userset } = this.#user;
-    const users: string[] = [];
-    const isAllowed = relation.restrictions.some(
-      (user) => user.type === type && user.relation === userset && !user.wildcard,
+    return this.#anyOf(union, relation, entries.usersets, depth, ({ type, relation: name }) =>
+      this.#model.types.get(type)?.get(name ?? ''),
     );
-    if (isAllowed) users.push(text);
-    const isPublic =
-      userset === undefined && relation.restrictions.some((user) => user.type === type && user.wildcard);
-    if (isPublic) users.push(`${type}:*`);
-    return users;
   }
 
-  #from(tupleset: Relation, targets: ReadonlyMap<string, Relation>, object: string, depth: number): Resolution {
+  #from(
+    tupleset: Relation,
+    targets: ReadonlyMap<string, Relation>,
+    object: string,
+    depth: number,
+  ): Resolution {
     const entries = this.#reader.entries(object, tupleset);
     if (!entries) return deniedHere;
-    const union = new Union();
-    const { usable, error } = this.#reader.metOf(tupleset, entries.all);
-    if (error) union.add(failed(error));
-    for (const { subject } of usable) {
-      const target = targets.get(subject.type);
+    return this.#anyOf(new Union(), tupleset, entries.all, depth, ({ type }) => targets.get(type));
+  }
+
+  /** Asks what the tuples lead to, one hop on. */
+  #anyOf(
+    union: Union,
+    relation: Relation,
+    entries: Iterable<Entry>,
+    depth: number,
+    targetOf: (subject: Subject) => Relation | undefined,
+  ): Resolution {
+    let isAnyMet = false;
+    let failure: EvaluationError | undefined;
+    for (const entry of entries) {
+      try {
+        if (!this.#reader.isMet(relation, entry)) continue;
+      } catch (error) {
+        failure ??= asEvaluationError(error);
+        continue;
+      }
+      isAnyMet = true;
+      const target = targetOf(entry.subject);
       if (!target) continue;
-      const operand = oneHopAway(this.#ask(target, subject.object, depth + 1));
+      const operand = oneHopAway(this.#ask(target, entry.subject.object, depth + 1));
       if (union.add(operand)) return operand;
     }
+    // OpenFGA forgets that a condition failed where another tuple of the same read is met.
+    if (failure && !isAnyMet) union.add(failed(failure));
     return union.resolution;
   }
 
@@ -209,6 +227,13 @@ export class Resolver {
     if (subtracted.kind === 'failed') return { ...subtracted, low };
     return { kind: 'allowed', cycle: false, height: Math.max(base.height, subtracted.height), low };
   }
+}
+
+function directUsers({ restrictions }: Relation, user: Subject): readonly string[] {
+  const { type, relation, text } = user;
+  const isAllowed = restrictions.some((r) => r.type === type && r.relation === relation && !r.wildcard);
+  const isPublic = relation === undefined && restrictions.some((r) => r.type === type && r.wildcard);
+  return [...(isAllowed ? [text] : []), ...(isPublic ? [`${type}:*`] : [])];
 }
 
 function isGoodAt(memo: Memo, depth: number): memo is Memo & { resolution: Resolution } {

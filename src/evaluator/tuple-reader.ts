@@ -10,6 +10,8 @@ export class TupleReader {
   readonly #model: Model;
   readonly #source: TupleSource;
   readonly #context: Context;
+  /** Whether a tuple without a condition may name a user with this label, by relation. */
+  readonly #plain = new Map<Relation, Map<string, boolean>>();
 
   constructor(model: Model, source: TupleSource, context: Context) {
     this.#model = model;
@@ -27,17 +29,25 @@ export class TupleReader {
 
   /** Throws `EvaluationError` where the condition cannot be evaluated. */
   isMet(relation: Relation, entry: Entry): boolean {
-    if (!isUsable(this.#model, relation, entry)) return false;
     const { condition } = entry.tuple;
-    if (!condition?.name) return true;
+    if (!condition?.name) return this.#isPlainlyUsable(relation, entry);
+    if (!isUsable(this.#model, relation, entry)) return false;
     return this.#model.conditions.get(condition.name)?.isMet(this.#context, condition.context) ?? false;
   }
 
-  /** OpenFGA forgets the failure of one tuple's condition where that of another of the same read is met. */
-  metOf(relation: Relation, entries: Iterable<Entry>): { usable: readonly Entry[]; error?: EvaluationError } {
-    const { usable, errors } = this.metAndErrors(relation, entries);
-    const [error] = errors;
-    return usable.length > 0 || !error ? { usable } : { usable, error };
+  #isPlainlyUsable(relation: Relation, entry: Entry): boolean {
+    let labels = this.#plain.get(relation);
+    if (!labels) {
+      labels = new Map();
+      this.#plain.set(relation, labels);
+    }
+    const { label } = entry.subject;
+    let isAllowed = labels.get(label);
+    if (isAllowed === undefined) {
+      isAllowed = isUsable(this.#model, relation, entry);
+      labels.set(label, isAllowed);
+    }
+    return isAllowed;
   }
 
   metAndErrors(relation: Relation, entries: Iterable<Entry>): { usable: Entry[]; errors: EvaluationError[] } {

@@ -13,12 +13,11 @@ export function tupleProblem(model: Model, tuple: Tuple): string | undefined {
   return writeProblem(model, tuple)?.message;
 }
 
-/** The same, telling a condition's problem, which OpenFGA reports under another code, from the others. */
-export function writeProblem(
-  model: Model,
-  tuple: Tuple,
-): { readonly message: string; readonly isCondition: boolean } | undefined {
-  const message = formatProblem(model, tuple);
+/** OpenFGA reports a problem with a condition under another code. */
+export type TupleProblem = { readonly message: string; readonly isCondition: boolean };
+
+export function writeProblem(model: Model, tuple: Tuple): TupleProblem | undefined {
+  const message = userProblem(model, tuple.user) ?? targetProblem(model, tuple);
   if (message) return { message, isCondition: false };
   const subject = parseSubject(tuple.user);
   const relation = model.types.get(typeOf(tuple.object))?.get(tuple.relation);
@@ -40,18 +39,17 @@ export function isUsable(model: Model, relation: Relation, entry: Entry): boolea
   );
 }
 
-/** What is wrong with the three strings, whatever the type restrictions say. */
-export function formatProblem(
+/** What is wrong with `object` or `relation`, whatever the type restrictions say. */
+export function targetProblem(
   model: Model,
-  { user, relation, object }: { user: string; relation: string; object: string },
+  { relation, object }: { relation: string; object: string },
 ): string | undefined {
-  for (const [what, text] of [['user', user], ['relation', relation], ['object', object]] as const) {
-    if (isTooLong(what, text)) return `the '${what}' field is too long`;
-  }
-  return userProblem(model, user) ?? objectProblem(model, object) ?? relationProblem(model, typeOf(object), relation);
+  return objectProblem(model, object) ?? relationProblem(model, typeOf(object), relation);
 }
 
+/** What is wrong with `user`, whatever the type restrictions say. */
 export function userProblem(model: Model, user: string): string | undefined {
+  if (isTooLong('user', user)) return "the 'user' field is too long";
   if (!isObject(user) && !isUserset(user)) {
     return "the 'user' field must be an object (e.g. document:1) or an 'object#relation' or a typed wildcard (e.g. group:*)";
   }
@@ -60,9 +58,10 @@ export function userProblem(model: Model, user: string): string | undefined {
   return relation === undefined ? undefined : relationProblem(model, type, relation);
 }
 
-function objectProblem(model: Model, object: string): string | undefined {
+export function objectProblem(model: Model, object: string): string | undefined {
+  if (isTooLong('object', object)) return "the 'object' field is too long";
   if (!isObject(object)) return "invalid 'object' field format";
-  if (parseSubject(object).isWildcard) return "the 'object' field cannot reference a typed wildcard";
+  if (object.endsWith(':*')) return "the 'object' field cannot reference a typed wildcard";
   return model.types.has(typeOf(object)) ? undefined : typeProblem(model, typeOf(object));
 }
 
@@ -71,9 +70,9 @@ export function typeProblem(model: Model, type: string): string {
 }
 
 export function relationProblem(model: Model, type: string, relation: string): string | undefined {
-  if (!isRelation(relation)) return "the 'relation' field is malformed";
   const relations = model.types.get(type);
   if (relations?.has(relation)) return undefined;
+  if (!isRelation(relation)) return "the 'relation' field is malformed";
   return `relation '${type}#${relation}' not found; the type has ${listing(relations?.keys() ?? [])}`;
 }
 
@@ -120,5 +119,7 @@ export function hasForbiddenCharacters(value: unknown): boolean {
   if (typeof value === 'string') return /\p{Cc}/u.test(value);
   if (Array.isArray(value)) return value.some(hasForbiddenCharacters);
   if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([key, item]) => hasForbiddenCharacters(key) || hasForbiddenCharacters(item));
+  return Object.entries(value).some(
+    ([key, item]) => hasForbiddenCharacters(key) || hasForbiddenCharacters(item),
+  );
 }

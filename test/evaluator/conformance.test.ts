@@ -107,14 +107,21 @@ function runStage(world: World, stage: Stage, extra: Stage['tuples']): number {
   let asked = 0;
   for (const assertion of stage.checkAssertions ?? []) {
     const outcome = evaluatorFor(world, assertion, extra).check(assertion.tuple);
-    const given = outcome.kind === 'error' ? { errorCode: numbers[outcome.code] } : outcome.kind === 'allowed';
-    const wanted = assertion.errorCode ? { errorCode: assertion.errorCode } : (assertion.expectation ?? false);
+    const given =
+      outcome.kind === 'error' ? { errorCode: numbers[outcome.code] } : outcome.kind === 'allowed';
+    const wanted = assertion.errorCode
+      ? { errorCode: assertion.errorCode }
+      : (assertion.expectation ?? false);
     expect({ assertion, given }).toEqual({ assertion, given: wanted });
     asked += 1;
   }
   for (const assertion of stage.listObjectsAssertions ?? []) {
-    const given = answer(() => evaluatorFor(world, assertion, extra).listObjects(assertion.request).toSorted());
-    const wanted = assertion.errorCode ? { errorCode: assertion.errorCode } : assertion.expectation.toSorted();
+    const given = answer(() =>
+      evaluatorFor(world, assertion, extra).listObjects(assertion.request).toSorted(),
+    );
+    const wanted = assertion.errorCode
+      ? { errorCode: assertion.errorCode }
+      : assertion.expectation.toSorted();
     expect({ assertion, given }).toEqual({ assertion, given: wanted });
     asked += 1;
   }
@@ -122,7 +129,9 @@ function runStage(world: World, stage: Stage, extra: Stage['tuples']): number {
     const { filters, ...request } = assertion.request;
     const query = { ...request, filters: filters.map(filterOf) };
     const given = answer(() => evaluatorFor(world, assertion, extra).listUsers(query).toSorted());
-    const wanted = assertion.errorCode ? { errorCode: assertion.errorCode } : assertion.expectation.toSorted();
+    const wanted = assertion.errorCode
+      ? { errorCode: assertion.errorCode }
+      : assertion.expectation.toSorted();
     expect({ assertion, given }).toEqual({ assertion, given: wanted });
     asked += 1;
   }
@@ -140,7 +149,9 @@ describe.skipIf(!existsSync(folder))(
   "OpenFGA's test matrix (skipped where ../shared/data/openfga-conformance is absent)",
   () => {
     for (const { file, assertions } of files) {
-      const { tests } = existsSync(folder) ? suite.parse(parse(readFileSync(new URL(file, folder), 'utf8'))) : { tests: [] };
+      const { tests } = existsSync(folder)
+        ? suite.parse(parse(readFileSync(new URL(file, folder), 'utf8')))
+        : { tests: [] };
 
       for (const { name, stages } of tests) {
         it(`${file}: ${name}`, () => {
@@ -148,7 +159,10 @@ describe.skipIf(!existsSync(folder))(
           for (const stage of stages) {
             const model = modelFromDsl(stage.model);
             for (const written of stage.tuples) {
-              expect({ written, problem: tupleProblem(model, written) }).toEqual({ written, problem: undefined });
+              expect({ written, problem: tupleProblem(model, written) }).toEqual({
+                written,
+                problem: undefined,
+              });
               graph.add(written);
             }
             asked.set(file, (asked.get(file) ?? 0) + runStage({ model, graph }, stage, []));

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import type { Pool } from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { socketFile } from '../../src/adapters/pglite/data-folder.ts';
-import { cut, freshFolder, openPool, openStore } from './helpers.ts';
+import { cut, freshFolder, openPool, openStore, until } from './helpers.ts';
 
 let pool: Pool;
 let socket: string;
@@ -85,6 +85,23 @@ describe('the embedded store, to its clients', () => {
     await promise;
     raw.destroy();
     expect((await pool.query('SELECT $1::int AS n', [7])).rows).toEqual([{ n: 7 }]);
+  });
+
+  it('keeps the named statements of its clients apart, and drops those of one that is gone', async () => {
+    const [one, two] = [await pool.connect(), await pool.connect()];
+    for (let round = 0; round < 2; round++) {
+      expect((await one.query({ name: 's', text: 'SELECT 1 AS n' })).rows).toEqual([{ n: 1 }]);
+      expect((await two.query({ name: 's', text: 'SELECT $1::int AS n', values: [2] })).rows).toEqual([
+        { n: 2 },
+      ]);
+    }
+    cut(one);
+    cut(two);
+    await until(
+      async () =>
+        (await pool.query('SELECT FROM pg_prepared_statements WHERE name <> $1', [''])).rowCount === 0,
+      'the end of the statements',
+    );
   });
 
   it('ends a connection that does not speak the protocol', async () => {

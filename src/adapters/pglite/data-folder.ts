@@ -1,16 +1,13 @@
 import { createHash } from 'node:crypto';
 import {
-  closeSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,8 +18,9 @@ import { StartupError } from '../../types/errors.ts';
 export const PORT = 5432;
 /** Bytes: `sun_path` less its final zero on macOS (104); Linux has 108. */
 const MAX_SOCKET_PATH = 103;
-/** Bytes written to find a full disk before PGlite does, which dies of one. */
-const PROBE_BYTES = 65_536;
+const PROBE_BYTES = 4_096;
+/** A new database takes 40 MB and its log 32; PGlite dies of a full disk. */
+const MIN_FREE_BYTES = 100_000_000;
 
 const record = z.object({ pid: z.int(), ownerPid: z.int(), socketFolder: z.string() });
 /** Who runs the store, written by the store process once it has the lock. */
@@ -103,13 +101,7 @@ function requirePrivate(folder: string): void {
 function probe(folder: string): void {
   const path = join(folder, `.probe-${process.pid}`);
   try {
-    const file = openSync(path, 'w', 0o600);
-    try {
-      writeSync(file, Buffer.alloc(PROBE_BYTES));
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
+    writeFileSync(path, Buffer.alloc(PROBE_BYTES), { mode: 0o600, flush: true });
   } catch (cause) {
     throw new StartupError(
       `Can't write in the data folder ${folder}: ${reason(cause)}. ${remedy(cause)}, or choose another folder with CLEARANCE_DATA_DIR.`,
@@ -118,7 +110,16 @@ function probe(folder: string): void {
   } finally {
     rmSync(path, { force: true });
   }
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  if (free < MIN_FREE_BYTES) {
+    throw new StartupError(
+      `The disk of the data folder ${folder} has ${megabytes(free)} MB left, and the store needs ${megabytes(MIN_FREE_BYTES)}. Make room on it, or choose another folder with CLEARANCE_DATA_DIR.`,
+    );
+  }
 }
+
+const megabytes = (bytes: number): number => Math.floor(bytes / 1_000_000);
 
 function remedy(error: unknown): string {
   switch (code(error)) {

@@ -1,11 +1,23 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fatalMessage, MessageReader, openingOf, queryMessage, readyState, syncMessage } from './wire.ts';
+import {
+  closeStatementMessage,
+  fatalMessage,
+  MessageReader,
+  openingOf,
+  prefixStatement,
+  queryMessage,
+  readyState,
+  syncMessage,
+} from './wire.ts';
 
 /** Runs protocol messages in the one backend session and hands their output over in pieces. */
 export type Backend = (messages: Uint8Array, onOutput: (piece: Uint8Array) => void) => Promise<void>;
 
 type Client = {
+  /** Keeps its prepared statements apart from those of the others. */
+  readonly prefix: string;
+  readonly statements: Set<string>;
   readonly socket: Socket;
   readonly reader: MessageReader;
   /** Messages since the last Sync, simple query or Flush. */
@@ -37,16 +49,17 @@ const PROTOCOL_VIOLATION = '08P01';
  * no rows and no error, and one exception in PGlite stops its queue for good.)
  *
  * What clients still share, since PostgreSQL keeps it for each session: a `SET` without `LOCAL`, temporary
- * tables, the names of prepared statements, LISTEN, and session-level advisory locks, which exclude nobody
- * here. Use `SET LOCAL`, unnamed statements and `pg_advisory_xact_lock`. Cancel requests and
+ * tables, statements of SQL's own PREPARE, LISTEN, and session-level advisory locks, which exclude nobody
+ * here. Use `SET LOCAL` and `pg_advisory_xact_lock`. Cancel requests and
  * `statement_timeout` do nothing.
  */
 export class SessionServer {
   readonly #backend: Backend;
   readonly #greeting: Buffer;
-  readonly #onBroken: (error: Error) => void;
+  readonly #onBroken: (error: unknown) => void;
   readonly #server: Server;
   readonly #clients = new Set<Client>();
+  #accepted = 0;
   #queue: Batch[] = [];
   #holder: Client | undefined;
   #idle: NodeJS.Timeout | undefined;
@@ -54,7 +67,7 @@ export class SessionServer {
   #closing = false;
 
   /** `greeting` is what the backend answers a start-up message; `onBroken` is told when the session is lost. */
-  constructor(backend: Backend, greeting: Buffer, onBroken: (error: Error) => void) {
+  constructor(backend: Backend, greeting: Buffer, onBroken: (error: unknown) => void) {
     this.#backend = backend;
     this.#greeting = greeting;
     this.#onBroken = onBroken;
@@ -70,8 +83,9 @@ export class SessionServer {
 
   /** Runs a statement of the store's own between those of the clients, outside of their transactions. */
   run(sql: string): void {
-    if (this.#queue.some((batch) => !batch.client)) return;
-    this.#queue.push({ client: undefined, messages: queryMessage(sql), complete: true });
+    const messages = queryMessage(sql);
+    if (this.#queue.some((batch) => batch.messages.equals(messages))) return;
+    this.#queue.push({ client: undefined, messages, complete: true });
     this.#pump();
   }
 
@@ -88,7 +102,14 @@ export class SessionServer {
   }
 
   #accept(socket: Socket): void {
-    const client: Client = { socket, reader: new MessageReader(), pending: [] };
+    this.#accepted += 1;
+    const client: Client = {
+      prefix: `${this.#accepted}_`,
+      statements: new Set(),
+      socket,
+      reader: new MessageReader(),
+      pending: [],
+    };
     this.#clients.add(client);
     socket.on('data', (chunk) => this.#receive(client, chunk));
     // 'close' follows every error, and says all there is to do.
@@ -129,7 +150,9 @@ export class SessionServer {
       client.socket.end();
       return;
     }
-    client.pending.push(message);
+    const renamed = prefixStatement(message, client.prefix);
+    if (renamed.name) client.statements.add(renamed.name);
+    client.pending.push(renamed.message);
     if (type !== 'S' && type !== 'Q' && type !== 'H') return;
     this.#queue.push({ client, messages: Buffer.concat(client.pending), complete: type !== 'H' });
     client.pending = [];
@@ -137,7 +160,7 @@ export class SessionServer {
 
   #pump(): void {
     this.#work ??= this.#run()
-      .catch((error: unknown) => this.#onBroken(error instanceof Error ? error : new Error(String(error))))
+      .catch(this.#onBroken)
       .finally(() => {
         this.#work = undefined;
       });
@@ -192,7 +215,11 @@ export class SessionServer {
   #forget(client: Client): void {
     this.#clients.delete(client);
     this.#queue = this.#queue.filter((batch) => batch.client !== client);
-    if (this.#holder === client) this.#pump();
+    if (client.statements.size > 0) {
+      const messages = Buffer.concat([...[...client.statements].map(closeStatementMessage), syncMessage]);
+      this.#queue.push({ client: undefined, messages, complete: true });
+    }
+    this.#pump();
   }
 }
 

@@ -42,9 +42,7 @@ process.once('disconnect', () => {
 try {
   await start();
 } catch (error) {
-  tell({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) }, () =>
-    process.exit(1),
-  );
+  tell({ kind: 'failed', reason: reasonOf(error) }, () => process.exit(1));
 }
 
 async function start(): Promise<void> {
@@ -60,7 +58,7 @@ async function start(): Promise<void> {
     (messages, onOutput) => database.execProtocolRawStream(messages, { onRawData: onOutput }),
     await greetingOf(database),
     (error) => {
-      console.error(`The embedded store failed: ${error.message}`);
+      console.error(`The embedded store failed: ${reasonOf(error)}`);
       process.exit(BROKEN);
     },
   );
@@ -101,4 +99,10 @@ function tell(message: StoreMessage, done: () => void = () => undefined): void {
   // An owner that is gone can't be told, and 'disconnect' follows.
   if (process.send) process.send(message, undefined, undefined, () => done());
   else done();
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  // Emscripten's file errors are no Errors.
+  return JSON.stringify(error);
 }

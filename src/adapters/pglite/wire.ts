@@ -76,6 +76,33 @@ export function startupMessage(): Buffer {
   return Buffer.concat([head, body]);
 }
 
+export const closeStatementMessage = (name: string): Buffer => messageOf('C', text(`S${name}`));
+
+/** Where the name of a prepared statement begins in a message that has one. */
+function statementNameAt(message: Buffer): number | undefined {
+  switch (String.fromCharCode(message[0] ?? 0)) {
+    case 'P':
+      return 5;
+    case 'B':
+      return message.indexOf(0, 5) + 1;
+    case 'D':
+    case 'C':
+      return message.toString('latin1', 5, 6) === 'S' ? 6 : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** The message with `prefix` before the name of its prepared statement, and that name; unnamed ones stay. */
+export function prefixStatement(message: Buffer, prefix: string): { message: Buffer; name?: string } {
+  const at = statementNameAt(message);
+  if (at === undefined || !message[at]) return { message };
+  const rest = message.subarray(at);
+  const name = prefix + rest.toString('utf8', 0, rest.indexOf(0));
+  const type = message.toString('latin1', 0, 1);
+  return { message: messageOf(type, message.subarray(5, at), Buffer.from(prefix), rest), name };
+}
+
 /** An ErrorResponse that ends the connection. */
 export function fatalMessage(code: string, reason: string): Buffer {
   const fields = [`SFATAL`, `VFATAL`, `C${code}`, `M${reason}`].map(text);

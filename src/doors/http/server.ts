@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WritePath } from '../../../ingest/ingest.ts';
 import type { ReadPath } from '../../retrieve/retrieve.ts';
@@ -24,7 +24,7 @@ export async function httpServer(parts: HttpParts, logLevel: 'warn' | 'silent' =
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     // Requests are not logged: an id in a path is as secret as its document.
     logger: { level: logLevel, serializers: { req: () => ({}) } },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // A connection that idles must not hold up the end of the service.
     forceCloseConnections: 'idle',
   });

@@ -46,7 +46,8 @@ export class Condition {
     try {
       const values = this.#convert(tupleContext ? { ...requestContext, ...tupleContext } : requestContext);
       const missing = [...this.#parameters.keys()].filter((name) => !values.has(name));
-      if (missing.length > 0) throw new TypeError(`missing context parameters '[${missing.toSorted().join(' ')}]'`);
+      if (missing.length > 0)
+        throw new TypeError(`missing context parameters '[${missing.toSorted().join(' ')}]'`);
       return this.#step.run({ variables: values, cost: new CostMeter() }) === true;
     } catch (error) {
       throw new EvaluationError(
@@ -75,7 +76,9 @@ export class Condition {
       try {
         values.set(name, type.convert(context[name]));
       } catch (error) {
-        throw new TypeError(`failed to convert context parameter '${name}': ${messageOf(error)}`, { cause: error });
+        throw new TypeError(`failed to convert context parameter '${name}': ${messageOf(error)}`, {
+          cause: error,
+        });
       }
     }
     return values;

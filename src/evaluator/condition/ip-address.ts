@@ -41,9 +41,7 @@ export class IpAddress {
     const address = this.#address;
     if (address.kind() !== network.kind()) return false;
     if (address instanceof ipaddr.IPv6 && address.zoneId) return false;
-    return address instanceof ipaddr.IPv6
-      ? address.match(network, prefix)
-      : address.match(network, prefix);
+    return address instanceof ipaddr.IPv6 ? address.match(network, prefix) : address.match(network, prefix);
   }
 
   toString(): string {

@@ -28,7 +28,11 @@ export const library: Environment = new Environment({ homogeneousAggregateLitera
   .registerFunction(`duration(${DURATION}): ${DURATION}`, notHere);
 
 /** Applies an operator or function to values; throws where there is no overload or it fails. */
-export function apply(name: string, form: 'operator' | 'function' | 'method', args: readonly unknown[]): unknown {
+export function apply(
+  name: string,
+  form: 'operator' | 'function' | 'method',
+  args: readonly unknown[],
+): unknown {
   const [first, second] = args;
   if (name === '==') return areEqual(first, second);
   if (name === '!=') return !areEqual(first, second);
@@ -86,7 +90,8 @@ function add(first: unknown, second: unknown): unknown {
 }
 
 function subtract(first: unknown, second: unknown): unknown {
-  if (first instanceof Timestamp && second instanceof Timestamp) return new Duration(first.nanos - second.nanos);
+  if (first instanceof Timestamp && second instanceof Timestamp)
+    return new Duration(first.nanos - second.nanos);
   if (!(second instanceof Duration)) return undefined;
   if (first instanceof Timestamp) return new Timestamp(first.nanos - second.nanos);
   return first instanceof Duration ? new Duration(first.nanos - second.nanos) : undefined;

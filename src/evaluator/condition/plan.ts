@@ -2,7 +2,16 @@ import type { ASTNode } from '@marcbachmann/cel-js';
 import { CostLimitExceeded, callCost, LIST_COST, MAP_COST } from './cost.ts';
 import { planMacro } from './macros.ts';
 import { apply, entriesOf, library } from './operations.ts';
-import { constant, dynamic, type Frame, known, type StaticType, type Step, type Types, valueOf } from './step.ts';
+import {
+  constant,
+  dynamic,
+  type Frame,
+  known,
+  type StaticType,
+  type Step,
+  type Types,
+  valueOf,
+} from './step.ts';
 
 const conversions = new Set([
   'bool',
@@ -64,7 +73,11 @@ export function plan(node: ASTNode, types: Types): Step {
       if (macro) return macro;
       const [name, receiver, args] = node.args;
       if (!methods.has(name)) throw new SyntaxError(`undeclared reference to '${name}'`);
-      return planCall(name, 'method', [receiver, ...args].map((arg) => plan(arg, types)));
+      return planCall(
+        name,
+        'method',
+        [receiver, ...args].map((arg) => plan(arg, types)),
+      );
     }
     case '!_':
     case '-_':

@@ -22,7 +22,10 @@ function compile(pattern: string): RegExp {
       .replaceAll('(?P<', '(?<')
       .replaceAll('\\A', '^')
       .replaceAll('\\z', '$')
-      .replaceAll(/\[\[:(alpha|digit|alnum|upper|lower|space|word):\]\]/g, (_, name: string) => posix[name] ?? ''),
+      .replaceAll(
+        /\[\[:(alpha|digit|alnum|upper|lower|space|word):\]\]/g,
+        (_, name: string) => posix[name] ?? '',
+      ),
     [...new Set(`u${flags}`)].join(''),
   );
 }

@@ -29,8 +29,9 @@ export class Timestamp {
 
   /** RFC 3339, as Go's time.Parse takes it. */
   static parse(text: string): Timestamp {
-    const match =
-      /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/.exec(text);
+    const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/.exec(
+      text,
+    );
     const [, year, month, day, hour, minute, second, fraction, sign, zoneHour, zoneMinute] = match ?? [];
     const date = new Date(0);
     date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
