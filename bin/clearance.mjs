@@ -6,6 +6,6 @@ if (major < 24) {
   console.error(`clearance needs Node 24 or newer; this is ${process.version}.`);
   process.exit(1);
 }
-// A checkout that isn't built yet runs from its sources: Node strips the types.
-const built = new URL('../dist/src/doors/cli/main.js', import.meta.url);
-await import(existsSync(built) ? built : new URL('../src/doors/cli/main.ts', import.meta.url));
+// A checkout runs from its sources, whatever an earlier build left in dist: Node strips the types. A package has no sources.
+const sources = new URL('../src/doors/cli/main.ts', import.meta.url);
+await import(existsSync(sources) ? sources : new URL('../dist/src/doors/cli/main.js', import.meta.url));

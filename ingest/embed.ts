@@ -20,11 +20,17 @@ export async function embed(
   );
   const missing = chunks.filter(({ hash }) => !known.has(hash.toString('hex')));
   const fresh = missing.length === 0 ? [] : await embeddings.embed(missing.map(({ embedded }) => embedded));
-  const vectors = new Map([...known, ...missing.map(({ hash }, i) => [hash.toString('hex'), fresh[i]] as const)]);
+  const vectors = new Map([
+    ...known,
+    ...missing.map(({ hash }, i) => [hash.toString('hex'), fresh[i]] as const),
+  ]);
   return chunks.map(({ text, hash }) => {
     const embedding = vectors.get(hash.toString('hex'));
     if (embedding === undefined) {
-      throw new ClearanceError('embeddings_unavailable', 'The embedding model returned fewer vectors than texts. Try again.');
+      throw new ClearanceError(
+        'embeddings_unavailable',
+        'The embedding model returned fewer vectors than texts. Try again.',
+      );
     }
     return { text, hash, embedding };
   });

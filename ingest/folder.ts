@@ -19,14 +19,29 @@ export async function folderDocuments(
 
 async function* readFiles(folder: string, names: readonly string[]): AsyncGenerator<NdjsonLine> {
   for (const [i, name] of names.entries()) {
-    const bytes = await readFile(name);
-    if (!isUtf8(bytes)) {
-      yield { kind: 'broken', line: i + 1, problem: 'is not valid UTF-8' };
+    const line = i + 1;
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(name);
+    } catch (error) {
+      yield {
+        kind: 'broken',
+        line,
+        problem: `The file can't be read: ${error instanceof Error ? error.message : ''}.`,
+      };
       continue;
     }
-    const text = bytes.toString('utf8');
+    if (!isUtf8(bytes)) {
+      yield { kind: 'broken', line, problem: 'The file is not valid UTF-8.' };
+      continue;
+    }
+    const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
     const title = /^#{1,6}[ \t]+(.+)$/m.exec(text)?.[1]?.trim() ?? basename(name, extname(name));
-    yield { kind: 'value', line: i + 1, value: { id: documentIdOf(relative(folder, name)), title: title.slice(0, 1_000), text } };
+    yield {
+      kind: 'value',
+      line,
+      value: { id: documentIdOf(relative(folder, name)), title: title.slice(0, 1_000), text },
+    };
   }
 }
 

@@ -5,8 +5,8 @@ import { type Tuple, tupleKey } from '../src/types/tuple.ts';
 import type { WritePath } from './ingest.ts';
 import { ndjsonLines } from './ndjson.ts';
 import { tuple as tupleSchema } from './parse.ts';
-import type { Writer } from './writer.ts';
 import { writeRelationships } from './write-relationships.ts';
+import type { Writer } from './writer.ts';
 
 export type BatchOutcome = {
   readonly written: number;
@@ -33,7 +33,7 @@ export async function* importRelationships(
 
   for await (const line of ndjsonLines(input)) {
     if (line.kind === 'broken') {
-      rejected.push({ line: line.line, detail: `The line ${line.problem}.` });
+      rejected.push({ line: line.line, detail: line.problem });
       continue;
     }
     try {

@@ -20,7 +20,10 @@ export type LineOutcome = z.infer<typeof lineOutcome>;
 /** Documents written at once: while the store works on one, the next is split and embedded. */
 const CONCURRENCY = 4;
 
-/** Writes each line's document and says, line by line and in order, what became of it. One bad line stops nothing. */
+/**
+ * Writes each line's document and says, line by line and in order, what became of it. One bad line stops
+ * nothing; an outage ends it with its error, for every further line would meet the same.
+ */
 export function importDocuments(
   path: WritePath,
   writer: Writer,
@@ -43,14 +46,18 @@ export async function* importLines(
 
 async function importLine(path: WritePath, writer: Writer, line: NdjsonLine): Promise<LineOutcome> {
   if (line.kind === 'broken') {
-    return { line: line.line, status: 'rejected', error: { code: 'invalid_document', detail: `The line ${line.problem}.` } };
+    return { line: line.line, status: 'rejected', error: { code: 'invalid_document', detail: line.problem } };
   }
   const named = idOf(line.value);
   try {
-    const { document_id, status, version, chunks } = await putDocument(path, writer, parseDocumentLine(line.value));
+    const { document_id, status, version, chunks } = await putDocument(
+      path,
+      writer,
+      parseDocumentLine(line.value),
+    );
     return { line: line.line, document_id, status, version, chunks };
   } catch (error) {
-    if (!(error instanceof ClearanceError)) throw error;
+    if (!(error instanceof ClearanceError) || error.status >= 500) throw error;
     return {
       line: line.line,
       ...(named === undefined ? {} : { document_id: named }),

@@ -7,10 +7,10 @@ import { ClearanceError } from '../src/types/errors.ts';
 import type { Tuple } from '../src/types/tuple.ts';
 import { chunk } from './chunk.ts';
 import { embed } from './embed.ts';
+import { inTurn } from './in-turn.ts';
 import type { Document } from './parse.ts';
 import { documentId } from './parse.ts';
 import { type Publishing, settle } from './publish.ts';
-import { inTurn } from './in-turn.ts';
 import { ownTuples } from './relationships.ts';
 import { claimDocument, notYours, type Writer } from './writer.ts';
 
@@ -57,15 +57,26 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
   });
 }
 
-async function keepVersion(path: WritePath, row: DocumentRow, relationships: readonly OwnRelationship[] | undefined) {
-  if (relationships !== undefined) await path.documents.enqueueRelationships(row.no, row.version, relationships);
+async function keepVersion(
+  path: WritePath,
+  row: DocumentRow,
+  relationships: readonly OwnRelationship[] | undefined,
+) {
+  if (relationships !== undefined)
+    await path.documents.enqueueRelationships(row.no, row.version, relationships);
   return { version: row.version, chunks: row.chunks };
 }
 
 async function stageVersion(path: WritePath, tenant: string, no: number, document: Document, hash: Buffer) {
   const chunks = await embed(path, tenant, document.title, await chunk(document.text));
   const { title, metadata, source_url } = document;
-  const staged = { title, metadata, hash, chunks, ...(source_url === undefined ? {} : { sourceUrl: source_url }) };
+  const staged = {
+    title,
+    metadata,
+    hash,
+    chunks,
+    ...(source_url === undefined ? {} : { sourceUrl: source_url }),
+  };
   const version = await path.documents.stage(tenant, no, staged, document.relationships);
   return { version, chunks: chunks.length };
 }
@@ -105,10 +116,13 @@ function refuseForbiddenTuples({ tupleProblem, guarded }: WritePath, document: D
   const tuples = ownTuples(`${guarded.type}:${document.id}`, document.relationships ?? []);
   for (const [i, tuple] of tuples.entries()) {
     const problem = tupleProblem(tuple);
-    if (problem !== undefined) throw new ClearanceError('invalid_relationship', `relationships.${i}: ${problem}`);
+    if (problem !== undefined)
+      throw new ClearanceError('invalid_relationship', `relationships.${i}: ${problem}`);
   }
 }
 
 function contentHash({ title, text, metadata, source_url }: Document): Buffer {
-  return createHash('sha256').update(JSON.stringify([title, text, metadata, source_url ?? null])).digest();
+  return createHash('sha256')
+    .update(JSON.stringify([title, text, metadata, source_url ?? null]))
+    .digest();
 }

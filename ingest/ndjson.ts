@@ -16,9 +16,9 @@ export async function* ndjsonLines(input: AsyncIterable<Buffer>): AsyncGenerator
   for await (const bytes of lines(input)) {
     line += 1;
     if (bytes === 'too long') {
-      yield { kind: 'broken', line, problem: `has more than ${MAX_LINE_BYTES} bytes` };
+      yield { kind: 'broken', line, problem: `The line has more than ${MAX_LINE_BYTES} bytes.` };
     } else if (!isUtf8(bytes)) {
-      yield { kind: 'broken', line, problem: 'is not valid UTF-8' };
+      yield { kind: 'broken', line, problem: 'The line is not valid UTF-8.' };
     } else {
       const text = bytes.toString('utf8').trim();
       if (text !== '') yield { line, ...parse(text) };
@@ -30,7 +30,10 @@ function parse(text: string): { kind: 'value'; value: unknown } | { kind: 'broke
   try {
     return { kind: 'value', value: JSON.parse(text) };
   } catch (error) {
-    return { kind: 'broken', problem: `is not valid JSON: ${error instanceof Error ? error.message.slice(0, 100) : ''}` };
+    return {
+      kind: 'broken',
+      problem: `The line is not valid JSON: ${error instanceof Error ? error.message.slice(0, 100) : ''}.`,
+    };
   }
 }
 

@@ -17,8 +17,14 @@ export const documentId = z
   .string()
   .refine((id) => id !== '', 'is empty')
   .refine((id) => Buffer.byteLength(id) <= MAX_ID_BYTES, `has more than ${MAX_ID_BYTES} bytes`)
-  .refine((id) => !/[\s#:\p{Cc}]/u.test(id) && id.isWellFormed(), 'holds a space, a control character, "#" or ":"')
-  .refine((id) => !['.', '..', '*'].includes(id), 'must not be ".", ".." or "*": clients and the engine rewrite these');
+  .refine(
+    (id) => !/[\s#:\p{Cc}]/u.test(id) && id.isWellFormed(),
+    'holds a space, a control character, "#" or ":"',
+  )
+  .refine(
+    (id) => !['.', '..', '*'].includes(id),
+    'must not be ".", ".." or "*": clients and the engine rewrite these',
+  );
 
 const condition = z.strictObject({
   name: z.string(),
@@ -35,7 +41,10 @@ export const tuple = key.extend({ condition: condition.exactOptional() });
 /** The body of POST /v1/relationships: applied whole or not at all. */
 export const relationshipChanges = z
   .strictObject({ writes: z.array(tuple).default([]), deletes: z.array(key).default([]) })
-  .refine(({ writes, deletes }) => writes.length + deletes.length > 0, 'names no relationship to write or delete')
+  .refine(
+    ({ writes, deletes }) => writes.length + deletes.length > 0,
+    'names no relationship to write or delete',
+  )
   .refine(
     ({ writes, deletes }) => writes.length + deletes.length <= MAX_TUPLES_A_WRITE,
     `has more than ${MAX_TUPLES_A_WRITE} relationships: split it, for one request is applied whole or not at all`,
@@ -44,7 +53,10 @@ export type RelationshipChanges = z.input<typeof relationshipChanges>;
 
 const metadata = z
   .record(metadataField, z.unknown())
-  .refine((fields) => Buffer.byteLength(JSON.stringify(fields)) <= MAX_METADATA_BYTES, `has more than ${MAX_METADATA_BYTES} bytes`)
+  .refine(
+    (fields) => Buffer.byteLength(JSON.stringify(fields)) <= MAX_METADATA_BYTES,
+    `has more than ${MAX_METADATA_BYTES} bytes`,
+  )
   .refine((fields) => clean(JSON.stringify(fields)) && !JSON.stringify(fields).includes('\\u0000'), CLEAN);
 
 const body = {
@@ -56,10 +68,16 @@ const body = {
   text: z
     .string()
     .refine((text) => text.trim() !== '', 'is empty: a document needs text to be found by')
-    .refine((text) => Buffer.byteLength(text) <= MAX_TEXT_BYTES, `has more than ${MAX_TEXT_BYTES} bytes; split the document`)
+    .refine(
+      (text) => Buffer.byteLength(text) <= MAX_TEXT_BYTES,
+      `has more than ${MAX_TEXT_BYTES} bytes; split the document`,
+    )
     .refine(clean, CLEAN),
   metadata: metadata.default({}),
-  source_url: z.url({ protocol: /^https?$/, error: 'is no http(s) URL' }).max(2_000).optional(),
+  source_url: z
+    .url({ protocol: /^https?$/, error: 'is no http(s) URL' })
+    .max(2_000)
+    .optional(),
   relationships: z.array(ownRelationship).max(MAX_TUPLES_A_WRITE).optional(),
 };
 
@@ -71,12 +89,23 @@ export type Document = z.output<typeof documentBody> & { readonly id: string };
 const line = z.looseObject({ id: documentId, ...body });
 
 export function parseDocument(id: string, input: unknown): Document {
-  return { id: parseInput(documentId, id, 'invalid_document'), ...parseInput(documentBody, input, 'invalid_document') };
+  return {
+    id: parseInput(documentId, id, 'invalid_document'),
+    ...parseInput(documentBody, input, 'invalid_document'),
+  };
 }
 
 /** A line of NDJSON. Fields that the contract doesn't know are kept as metadata: exports carry such. */
 export function parseDocumentLine(input: unknown): Document {
-  const { id, title, text, metadata: own, source_url, relationships, ...unknown } = parseInput(line, input, 'invalid_document');
+  const {
+    id,
+    title,
+    text,
+    metadata: own,
+    source_url,
+    relationships,
+    ...unknown
+  } = parseInput(line, input, 'invalid_document');
   const known = { title, text, source_url, relationships, metadata: { ...unknown, ...own } };
   return { id, ...parseInput(documentBody, known, 'invalid_document') };
 }

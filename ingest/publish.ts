@@ -50,7 +50,10 @@ async function carryOut(parts: Publishing, step: OutboxStep): Promise<void> {
 
   if (step.step === 'delete') {
     const mentions = await relationships.mentioning(step.tenant, object);
-    await takeAway(relationships, step.tenant, [...(await relationships.ofObject(step.tenant, object)), ...mentions]);
+    await takeAway(relationships, step.tenant, [
+      ...(await relationships.ofObject(step.tenant, object)),
+      ...mentions,
+    ]);
     await documents.remove(step);
     return;
   }
@@ -70,7 +73,11 @@ async function carryOut(parts: Publishing, step: OutboxStep): Promise<void> {
   else await documents.publish(step);
 }
 
-async function takeAway(relationships: Relationships, tenant: string, tuples: readonly TupleKey[]): Promise<void> {
+async function takeAway(
+  relationships: Relationships,
+  tenant: string,
+  tuples: readonly TupleKey[],
+): Promise<void> {
   for (let i = 0; i < tuples.length; i += MAX_TUPLES_A_WRITE) {
     await relationships.write(tenant, { writes: [], deletes: tuples.slice(i, i + MAX_TUPLES_A_WRITE) });
   }

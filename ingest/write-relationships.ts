@@ -22,7 +22,10 @@ export async function writeRelationships(
   const named = [...changes.writes, ...changes.deletes].map(tupleKey);
   const twice = named.find((name, i) => named.indexOf(name) !== i);
   if (twice !== undefined) {
-    throw new ClearanceError('invalid_relationship', `"${twice}" is named twice: one request changes a relationship once.`);
+    throw new ClearanceError(
+      'invalid_relationship',
+      `"${twice}" is named twice: one request changes a relationship once.`,
+    );
   }
   await auditWrite(path, writer, 'write_relationships', {
     writes: changes.writes.map(tupleKey),

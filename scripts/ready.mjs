@@ -1,8 +1,9 @@
 // Runs FILE under the project's own Node, installing what the lock file names first where that is missing.
 // Uses nothing but Node itself: it is the first thing that runs on a fresh clone.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,9 +35,12 @@ if (!existsSync(node) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== l
 
 const [file, ...args] = process.argv.slice(2);
 if (file !== undefined) {
-  const run = spawnSync(node, [join(root, file), ...args], {
+  const run = spawn(node, [join(root, file), ...args], {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
   });
-  process.exit(run.status ?? 1);
+  // Ctrl-C reaches both from the terminal; a service manager's signal is for this process alone and is passed on.
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => run.kill(signal));
+  run.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }

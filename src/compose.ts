@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { startOutboxWorker } from '../ingest/publish.ts';
 import type { WritePath } from '../ingest/ingest.ts';
+import { startOutboxWorker } from '../ingest/publish.ts';
 import { embeddedEngine } from './adapters/embedded-engine/embedded-engine.ts';
 import { developmentIdentity } from './adapters/jwt/development-issuer.ts';
 import { developmentKeys } from './adapters/jwt/development-keys.ts';
@@ -101,13 +101,17 @@ export async function reembedStore(
   }
 }
 
-async function openStore(config: Pick<Config, 'dataDir'>): Promise<{ database: Database; close(): Promise<void> }> {
+async function openStore(
+  config: Pick<Config, 'dataDir'>,
+): Promise<{ database: Database; close(): Promise<void> }> {
   const store = await openEmbeddedStore(config.dataDir);
   try {
     await migrate(store.connection);
   } catch (error) {
     await store.close();
-    throw new StartupError(`The store's schema could not be brought up to date: ${messageOf(error)}`, { cause: error });
+    throw new StartupError(`The store's schema could not be brought up to date: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   const database = openDatabase(store.connection);
   return {
@@ -133,7 +137,9 @@ async function loadModel({ authorizationModel, guarded }: Config): Promise<Model
   try {
     model = modelFromDsl(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new StartupError(`The authorization model ${path} can not be used: ${messageOf(error)}`, { cause: error });
+    throw new StartupError(`The authorization model ${path} can not be used: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   if (model.types.get(guarded.type)?.has(guarded.relation) !== true) {
     throw new StartupError(

@@ -30,7 +30,13 @@ export type Config = {
   readonly openai?: { readonly apiKey: string; readonly baseUrl?: string; readonly model: string };
 };
 
-const notBuiltYet = ['DATABASE_URL', 'OPENFGA_API_URL', 'OPENFGA_STORE_ID', 'OPENFGA_MODEL_ID', 'OPENFGA_API_TOKEN'];
+const notBuiltYet = [
+  'DATABASE_URL',
+  'OPENFGA_API_URL',
+  'OPENFGA_STORE_ID',
+  'OPENFGA_MODEL_ID',
+  'OPENFGA_API_TOKEN',
+];
 
 /** Reads the environment, once. Throws a `StartupError` that names the variable and what is wrong with it. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
@@ -39,9 +45,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     throw new StartupError(`Not built yet: ${early.join(', ')}. Unset it to run on the embedded parts.`);
   }
   // An empty variable is one that was meant to be unset.
-  const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
+  const parsed = environment.safeParse(
+    Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')),
+  );
   if (!parsed.success) {
-    throw new StartupError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+    throw new StartupError(
+      parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'),
+    );
   }
   const read = parsed.data;
   if (read.CLEARANCE_MODE === 'production') {
@@ -57,7 +67,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host: read.HOST,
     guarded: { type, relation },
     ...(read.AUTHORIZATION_MODEL === undefined ? {} : { authorizationModel: read.AUTHORIZATION_MODEL }),
-    ...(read.OIDC_ISSUER === undefined ? {} : { oidc: { issuer: read.OIDC_ISSUER, audience: read.OIDC_AUDIENCE } }),
+    ...(read.OIDC_ISSUER === undefined
+      ? {}
+      : { oidc: { issuer: read.OIDC_ISSUER, audience: read.OIDC_AUDIENCE } }),
     ...openaiConfig(read),
   });
 }
@@ -66,7 +78,9 @@ function openaiConfig(read: z.output<typeof environment>): Pick<Config, 'openai'
   const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseUrl, EMBEDDING_MODEL: model } = read;
   if (model === undefined) return {};
   if (apiKey === undefined) {
-    throw new StartupError('EMBEDDING_MODEL names a model of an OpenAI-compatible endpoint: set OPENAI_API_KEY too.');
+    throw new StartupError(
+      'EMBEDDING_MODEL names a model of an OpenAI-compatible endpoint: set OPENAI_API_KEY too.',
+    );
   }
   return { openai: { apiKey, model, ...(baseUrl === undefined ? {} : { baseUrl }) } };
 }

@@ -7,7 +7,9 @@ import { StartupError } from './types/errors.ts';
 /** A token of the development issuer. Reads only its keys, so it is quick and needs no store. */
 export async function developmentToken({ dataDir, oidc }: Config, request: TokenRequest): Promise<string> {
   if (oidc !== undefined) {
-    throw new StartupError(`Tokens come from ${oidc.issuer}: unset OIDC_ISSUER to use the development issuer.`);
+    throw new StartupError(
+      `Tokens come from ${oidc.issuer}: unset OIDC_ISSUER to use the development issuer.`,
+    );
   }
   return mintToken(await developmentKeys(dataDir), request);
 }

@@ -8,6 +8,9 @@ import type { Entry } from './tuple-source.ts';
 /** A condition's context may have this many bytes of protobuf on a server; JSON is a little longer. */
 const MAX_CONTEXT_BYTES = 32 * 1024;
 
+/** A model may name a condition with one character, but then no tuple can. */
+const conditionName = /^[^\s]{2,256}$/;
+
 /** Why this tuple may not be written under this model; undefined where it may. */
 export function tupleProblem(model: Model, tuple: Tuple): string | undefined {
   return writeProblem(model, tuple)?.message;
@@ -94,6 +97,7 @@ function conditionProblem(model: Model, relation: Relation, { tuple, subject }: 
   const fits = relation.restrictions.some(
     (restriction) => restriction.condition === name && allows(restriction, subject),
   );
+  if (name !== undefined && !conditionName.test(name)) return `the condition's name '${name}' is malformed`;
   if (name === undefined) return fits ? undefined : 'condition is missing';
 
   const condition = model.conditions.get(name);

@@ -1,4 +1,4 @@
-/** Turns text into vectors of length one. */
+/** Turns text into vectors of length one, or of zeros where nothing of the text is known. */
 export interface Embeddings {
   /** Names the vector space: vectors of different models are never compared. */
   readonly model: string;

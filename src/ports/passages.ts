@@ -12,5 +12,8 @@ export type PassageText = {
 /** The one way to text. Only the release step holds it. */
 export interface Passages {
   /** The chunks among these that are of a version still published, in any order. */
-  read(tenant: string, chunks: readonly { chunkId: string; version: number }[]): Promise<readonly PassageText[]>;
+  read(
+    tenant: string,
+    chunks: readonly { chunkId: string; version: number }[],
+  ): Promise<readonly PassageText[]>;
 }

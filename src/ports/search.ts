@@ -31,7 +31,9 @@ export interface CandidateSearch {
    * The next documents in order of their scores, each once: nothing that comes later, or never, scores
    * higher. `exhausted` says that no document is left, and is never inferred from a short list.
    */
-  next(count: number): Promise<{ readonly documents: readonly RankedDocument[]; readonly exhausted: boolean }>;
+  next(
+    count: number,
+  ): Promise<{ readonly documents: readonly RankedDocument[]; readonly exhausted: boolean }>;
   /** The best `k` passages of these documents at these versions, best first; exact. */
   within(documents: readonly RankedDocument[], k: number): Promise<readonly Candidate[]>;
   /** Whether the order given so far is exact, and not that of an approximate index. */

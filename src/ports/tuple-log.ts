@@ -1,6 +1,8 @@
 import type { Tuple, TupleKey } from '../types/tuple.ts';
 
-export type TupleChange = { readonly kind: 'written'; readonly tuple: Tuple } | { readonly kind: 'deleted'; readonly key: TupleKey };
+export type TupleChange =
+  | { readonly kind: 'written'; readonly tuple: Tuple }
+  | { readonly kind: 'deleted'; readonly key: TupleKey };
 
 /** The embedded engine's relationships, as the database keeps them. Each change has a version, committed in order. */
 export interface TupleLog {

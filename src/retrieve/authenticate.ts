@@ -13,7 +13,10 @@ export async function authenticate(
   }
   const credentials = await identity.verify(token);
   if (!anyOf.some((scope) => credentials.scopes.has(scope))) {
-    throw new ClearanceError('forbidden', `The token lacks the scope ${anyOf.map((scope) => `"${scope}"`).join(' or ')}.`);
+    throw new ClearanceError(
+      'forbidden',
+      `The token lacks the scope ${anyOf.map((scope) => `"${scope}"`).join(' or ')}.`,
+    );
   }
   return credentials;
 }

@@ -48,6 +48,7 @@ class Clearance {
     return this.#candidates;
   }
 }
+
 export type { Clearance };
 
 type Cleared = Pick<Clearance, 'candidates' | 'complete' | 'certified' | 'watermark' | 'checked'>;
@@ -74,7 +75,11 @@ export async function enforce(
   let checked = 0;
   let exhausted = false;
 
-  for (let round = FIRST_ROUND; allowed.length < k && !exhausted && checked < MAX_CHECKED_DOCUMENTS; round *= 2) {
+  for (
+    let round = FIRST_ROUND;
+    allowed.length < k && !exhausted && checked < MAX_CHECKED_DOCUMENTS;
+    round *= 2
+  ) {
     const next = await search.next(Math.min(round, MAX_CHECKED_DOCUMENTS - checked));
     exhausted = next.exhausted;
     if (next.documents.length === 0) break;

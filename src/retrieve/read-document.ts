@@ -20,7 +20,11 @@ export const documentResponse = z.object({
 export type DocumentResponse = z.infer<typeof documentResponse>;
 
 /** One whole document, by the same steps as a search. Absent, hidden and forbidden are one and the same 404. */
-export async function readDocument(path: ReadPath, token: string | undefined, id: string): Promise<DocumentResponse> {
+export async function readDocument(
+  path: ReadPath,
+  token: string | undefined,
+  id: string,
+): Promise<DocumentResponse> {
   const { principal } = await authenticate(path.identity, token, 'retrieve');
   const document = path.index.openDocument(principal.tenant, id);
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AuditLog, AuditRecord } from '../ports/audit.ts';
-import type { PassageText, Passages } from '../ports/passages.ts';
+import type { Passages, PassageText } from '../ports/passages.ts';
 import type { Candidate } from '../ports/search.ts';
 import { type Clearance, isClearance } from './enforce.ts';
 
@@ -20,6 +20,7 @@ class Passage {
     return this.#text;
   }
 }
+
 export type { Passage };
 
 export type Released = {

@@ -18,9 +18,16 @@ export async function verdictsOn(
   signal: AbortSignal,
 ): Promise<readonly Verdict[]> {
   const verdicts = await ask(engine, tenant, questions, signal);
-  const open = questions.flatMap((question, i) => (verdicts[i]?.kind === 'undetermined' ? [{ question, i }] : []));
+  const open = questions.flatMap((question, i) =>
+    verdicts[i]?.kind === 'undetermined' ? [{ question, i }] : [],
+  );
   if (open.length === 0) return verdicts;
-  const again = await ask(engine, tenant, open.map(({ question }) => question), signal);
+  const again = await ask(
+    engine,
+    tenant,
+    open.map(({ question }) => question),
+    signal,
+  );
   const second = new Map(open.map(({ i }, at) => [i, again[at]]));
   return verdicts.map((verdict, i) => second.get(i) ?? verdict);
 }
@@ -37,7 +44,9 @@ async function ask(
   );
   const verdicts: Verdict[] = [];
   for (let i = 0; i < batches.length; i += BATCHES_IN_FLIGHT) {
-    const wave = batches.slice(i, i + BATCHES_IN_FLIGHT).map((batch) => askBatch(engine, tenant, batch, signal));
+    const wave = batches
+      .slice(i, i + BATCHES_IN_FLIGHT)
+      .map((batch) => askBatch(engine, tenant, batch, signal));
     verdicts.push(...(await Promise.all(wave)).flat());
   }
   return verdicts;
@@ -53,7 +62,10 @@ async function askBatch(
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(BATCH_DEADLINE_MS)]);
   try {
     const context = { current_time: new Date().toISOString() };
-    const results = await orAborted(engine.batchCheck({ tenant, checks, context, signal: deadline }), deadline);
+    const results = await orAborted(
+      engine.batchCheck({ tenant, checks, context, signal: deadline }),
+      deadline,
+    );
     return reconcile(checks, results);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -5,7 +5,12 @@ import { ClearanceError } from './errors.ts';
 export type Filter =
   | { readonly kind: 'and' | 'or'; readonly of: readonly Filter[] }
   | { readonly kind: 'not'; readonly of: Filter }
-  | { readonly kind: 'compare'; readonly field: string; readonly op: 'eq' | 'gte' | 'lte'; readonly value: Scalar }
+  | {
+      readonly kind: 'compare';
+      readonly field: string;
+      readonly op: 'eq' | 'gte' | 'lte';
+      readonly value: Scalar;
+    }
   | { readonly kind: 'in'; readonly field: string; readonly values: readonly Scalar[] };
 
 export type Scalar = string | number | boolean;
@@ -36,7 +41,8 @@ export function parseFilter(input: unknown): Filter {
 
   function parse(node: unknown, path: string, depth: number): Filter {
     if (depth > MAX_DEPTH) throw invalid(path, `is nested deeper than ${MAX_DEPTH}`);
-    if (typeof node !== 'object' || node === null || Array.isArray(node)) throw invalid(path, 'must be an object');
+    if (typeof node !== 'object' || node === null || Array.isArray(node))
+      throw invalid(path, 'must be an object');
     const parts = Object.entries(node).map(([key, value]) => parseEntry(key, value, `${path}.${key}`, depth));
     if (parts.length === 0) throw invalid(path, 'is empty: name a field, or "and", "or" or "not"');
     return joined(parts);
@@ -45,7 +51,8 @@ export function parseFilter(input: unknown): Filter {
   function parseEntry(key: string, value: unknown, path: string, depth: number): Filter {
     if (key === 'not') return { kind: 'not', of: parse(value, path, depth + 1) };
     if (key === 'and' || key === 'or') {
-      if (!Array.isArray(value) || value.length === 0) throw invalid(path, 'must be a list of at least one filter');
+      if (!Array.isArray(value) || value.length === 0)
+        throw invalid(path, 'must be a list of at least one filter');
       return { kind: key, of: value.map((part, i) => parse(part, `${path}[${i}]`, depth + 1)) };
     }
     return parseComparison(key, value, path);
@@ -63,7 +70,8 @@ export function parseFilter(input: unknown): Filter {
       if (operand !== undefined) parts.push({ kind: 'compare', field: name, op, value: operand });
     }
     comparisons += parts.length;
-    if (comparisons > MAX_COMPARISONS) throw invalid('filter', `has more than ${MAX_COMPARISONS} comparisons`);
+    if (comparisons > MAX_COMPARISONS)
+      throw invalid('filter', `has more than ${MAX_COMPARISONS} comparisons`);
     return joined(parts);
   }
 

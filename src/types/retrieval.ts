@@ -24,7 +24,8 @@ const notBuiltYet = ['mode', 'audience', 'exactness'];
 
 /** What is not built yet is refused by name, never ignored: who asks for it must not believe they got it. */
 export function parseRetrieveRequest(input: unknown): z.output<typeof retrieveRequest> {
-  const asked = typeof input === 'object' && input !== null ? notBuiltYet.filter((name) => name in input) : [];
+  const asked =
+    typeof input === 'object' && input !== null ? notBuiltYet.filter((name) => name in input) : [];
   if (asked.length > 0) {
     throw new ClearanceError('not_built_yet', `Not built yet: ${asked.join(', ')}. Leave it out.`);
   }

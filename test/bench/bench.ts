@@ -46,7 +46,11 @@ await rm(dataDir, { recursive: true, force: true });
 async function benchIngest({ write }: Service): Promise<void> {
   const operator = await operatorOf(config);
   const begin = performance.now();
-  for await (const outcome of importRelationships(write, operator, createReadStream(join(folder, 'tuples.ndjson')))) {
+  for await (const outcome of importRelationships(
+    write,
+    operator,
+    createReadStream(join(folder, 'tuples.ndjson')),
+  )) {
     if (outcome.rejected.length > 0) throw new Error(JSON.stringify(outcome.rejected[0]));
   }
   const related = performance.now();
@@ -107,7 +111,10 @@ async function benchRetrieve(url: string): Promise<void> {
       const times = await asCallers(callers, REQUESTS, async (i) => {
         const response = await fetch(`${url}/v1/retrieve`, {
           method: 'POST',
-          headers: { authorization: `Bearer ${tokens[i % tokens.length]}`, 'content-type': 'application/json' },
+          headers: {
+            authorization: `Bearer ${tokens[i % tokens.length]}`,
+            'content-type': 'application/json',
+          },
           body: JSON.stringify({ query: queries[(i * 13) % queries.length], k: K }),
         });
         if (response.status !== 200) throw new Error(await response.text());
@@ -121,7 +128,11 @@ async function benchRetrieve(url: string): Promise<void> {
   console.log(table(['readable', 'callers', 'p50', 'p95', 'requests/s'], rows));
 }
 
-async function asCallers(callers: number, requests: number, work: (i: number) => Promise<void>): Promise<number[]> {
+async function asCallers(
+  callers: number,
+  requests: number,
+  work: (i: number) => Promise<void>,
+): Promise<number[]> {
   const times: number[] = [];
   let next = 0;
   await Promise.all(
@@ -139,7 +150,11 @@ async function asCallers(callers: number, requests: number, work: (i: number) =>
 }
 
 function tokenFor(user: string): Promise<string> {
-  return developmentToken(config, { subject: user.replace(/^user:/, ''), scopes: ['retrieve'], lifetime: 3_600 });
+  return developmentToken(config, {
+    subject: user.replace(/^user:/, ''),
+    scopes: ['retrieve'],
+    lifetime: 3_600,
+  });
 }
 
 /** Bytes resident in the processes that this one has started: the store's. */

@@ -1,7 +1,10 @@
 /** A Markdown table. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const width = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(width[i] ?? 0)).join(' | ')} |`;
+  const width = headings.map((heading, i) =>
+    Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(width[i] ?? 0)).join(' | ')} |`;
   return [line(headings), line(width.map((w) => '-'.repeat(w))), ...rows.map(line), ''].join('\n');
 }
 

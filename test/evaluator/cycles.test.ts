@@ -97,3 +97,16 @@ type node
     expect(new Evaluator(documents, graph).listUsers(query)).toEqual(['user:anne']);
   });
 });
+
+describe('what was denied only because of a cycle', () => {
+  it('is asked again once that turns out to be allowed', () => {
+    const ask = asker(documents, [
+      tuple('group:a#member@group:b#member'),
+      tuple('group:a#member@group:c#member'),
+      tuple('group:b#member@group:a#member'),
+      tuple('group:c#member@user:anne'),
+    ]);
+    expect(ask('group:a#member@user:anne')).toBe('allowed');
+    expect(ask('group:b#member@user:anne')).toBe('allowed');
+  });
+});

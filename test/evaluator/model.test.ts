@@ -59,9 +59,9 @@ condition short(x: int) {
   });
 });
 
-describe('a DSL', () => {
-  const wrap = (lines: string) => `model\n  schema 1.1\ntype user\ntype document\n  relations\n${lines}\n`;
+const wrap = (lines: string) => `model\n  schema 1.1\ntype user\ntype document\n  relations\n${lines}\n`;
 
+describe('a DSL', () => {
   it.each([
     ['syntax', '    define viewer [user]', /line 6/],
     ['an unknown type', '    define viewer: [employee]', /line 6: .*employee/],

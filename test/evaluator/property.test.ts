@@ -130,6 +130,20 @@ type document
     define b: [user, document#a] but not c
     define c: [user, document#d] and d
     define d: [user, document#a, document#c] or c from parent`),
+  model(`
+type group
+  relations
+    define a: [user, group#a, group#b]
+    define b: [user, group#a, group#c] and c
+    define c: [user, group#b, group#c]
+    define d: a but not b`),
+  model(`
+type group
+  relations
+    define a: [user, group#a, group#b]
+    define b: a but not c
+    define c: [user, group#b]
+    define d: a and b`),
 ];
 
 function world(seed: number): { of: Model; tuples: Tuple[]; questions: Tuple[] } {
@@ -157,7 +171,9 @@ function world(seed: number): { of: Model; tuples: Tuple[]; questions: Tuple[] }
     const { type, name } = pick(relations);
     return tuple(`${objectOf(type)}#${name}@${user()}`);
   };
-  const tuples = Array.from({ length: 60 }, line).filter((made) => tupleProblem(of, made) === undefined);
+  const tuples = Array.from({ length: 5 + random(55) }, line).filter(
+    (made) => tupleProblem(of, made) === undefined,
+  );
   const asked = relations.flatMap(({ type, name }) =>
     [0, 1, 2, 3].flatMap((id) => ['user:a', 'user:b'].map((who) => tuple(`${type}:${id}#${name}@${who}`))),
   );

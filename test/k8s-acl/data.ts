@@ -47,14 +47,18 @@ export function loadHistory({ folder }: Organisation): {
 }
 
 function readsOf(file: string): Map<string, Set<number>> {
-  return new Map(readNdjson<{ user: string; docs: number[] }>(file).map(({ user, docs }) => [user, new Set(docs)]));
+  return new Map(
+    readNdjson<{ user: string; docs: number[] }>(file).map(({ user, docs }) => [user, new Set(docs)]),
+  );
 }
 
 /** Users spread over how much they may read, the same ones in every run. */
 export function spreadUsers(reads: ReadonlyMap<string, ReadonlySet<number>>, wanted: number): string[] {
   const bands = [0, 1, 5, 20, 100, 500, Number.POSITIVE_INFINITY];
   const groups = bands.map((upTo, i) =>
-    [...reads].filter(([, docs]) => docs.size <= upTo && docs.size > (bands[i - 1] ?? -1)).map(([user]) => user),
+    [...reads]
+      .filter(([, docs]) => docs.size <= upTo && docs.size > (bands[i - 1] ?? -1))
+      .map(([user]) => user),
   );
   const picked: string[] = [];
   for (let round = 0; picked.length < wanted; round += 1) {

@@ -34,10 +34,18 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
     };
     const operator = await operatorOf(service.config);
     const gunzip = (file: string) => createReadStream(file).pipe(createGunzip());
-    for await (const { rejected } of importRelationships(service.write, operator, gunzip(loadHistory(organisation).baselineFile))) {
+    for await (const { rejected } of importRelationships(
+      service.write,
+      operator,
+      gunzip(loadHistory(organisation).baselineFile),
+    )) {
       expect(rejected).toEqual([]);
     }
-    for await (const outcome of importDocuments(service.write, operator, gunzip(join(folder, 'documents.ndjson.gz')))) {
+    for await (const outcome of importDocuments(
+      service.write,
+      operator,
+      gunzip(join(folder, 'documents.ndjson.gz')),
+    )) {
       expect(outcome).toMatchObject({ status: 'published' });
     }
   }, 600_000);
@@ -58,7 +66,9 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
       }
       const changed = [...new Set([...Object.keys(step.gained), ...Object.keys(step.lost)])];
       for (const user of changed) {
-        expect(await readable(user), `${user} after ${step.at}`).toEqual([...(expected.get(user) ?? [])].toSorted(ascending));
+        expect(await readable(user), `${user} after ${step.at}`).toEqual(
+          [...(expected.get(user) ?? [])].toSorted(ascending),
+        );
       }
       for (const user of changed.filter((_, i) => i % Math.ceil(changed.length / 4) === 0)) {
         await expectDocuments(user, (step.gained[user] ?? []).slice(0, 5), 200);
@@ -78,7 +88,12 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
       const allowed = new Set([...(reads.get(user) ?? [])].map((line) => documents[line]));
       for (const result of answer.results) expect(allowed, `${user}: ${query}`).toContain(result.document_id);
 
-      const best = await authorisedTop(service, query, documents.filter((id) => allowed.has(id)), K);
+      const best = await authorisedTop(
+        service,
+        query,
+        documents.filter((id) => allowed.has(id)),
+        K,
+      );
       const got = answer.results.map(({ chunk_id }) => chunk_id);
       expect(answer.complete).toBe(true);
       if (answer.certified) expect(got, `${user}: ${query}`).toEqual(best);
@@ -92,7 +107,10 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
   test('with enforcement switched off the same test sees leaks', async () => {
     const open = {
       ...service.read,
-      engine: { batchCheck: async ({ checks }: { checks: readonly Check[] }) => checks.map(({ correlationId }) => ({ correlationId, allowed: true })) },
+      engine: {
+        batchCheck: async ({ checks }: { checks: readonly Check[] }) =>
+          checks.map(({ correlationId }) => ({ correlationId, allowed: true })),
+      },
     };
     let leaks = 0;
     for (const [user, query] of pairs().slice(0, 40)) {
@@ -129,7 +147,9 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
   async function applyStep(admin: string, { writes, deletes }: MonthlyStep): Promise<void> {
     // Deletes first: a tuple that moves is taken away before it comes back.
     const changes = [
-      ...inBatches(deletes).map((batch) => ({ deletes: batch.map(({ user, relation, object }) => ({ user, relation, object })) })),
+      ...inBatches(deletes).map((batch) => ({
+        deletes: batch.map(({ user, relation, object }) => ({ user, relation, object })),
+      })),
       ...inBatches(writes).map((batch) => ({ writes: batch })),
     ];
     for (const body of changes) {
@@ -145,14 +165,24 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
   /** Asks the engine about every document, as the read path does. */
   async function readable(user: string): Promise<number[]> {
     const lines: number[] = [];
-    for (const [b, batch] of inBatches(documents.map((id, i) => ({ id, i })), 50).entries()) {
+    for (const [b, batch] of inBatches(
+      documents.map((id, i) => ({ id, i })),
+      50,
+    ).entries()) {
       const results = await service.read.engine.batchCheck({
         tenant: 'default',
-        checks: batch.map(({ id, i }) => ({ correlationId: String(i), user, relation: 'can_read', object: `document:${id}` })),
+        checks: batch.map(({ id, i }) => ({
+          correlationId: String(i),
+          user,
+          relation: 'can_read',
+          object: `document:${id}`,
+        })),
         signal: AbortSignal.timeout(10_000),
       });
       expect(results.length, `batch ${b}`).toBe(batch.length);
-      lines.push(...results.filter(({ allowed }) => allowed).map(({ correlationId }) => Number(correlationId)));
+      lines.push(
+        ...results.filter(({ allowed }) => allowed).map(({ correlationId }) => Number(correlationId)),
+      );
     }
     return lines.toSorted(ascending);
   }
@@ -160,14 +190,18 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
   async function expectDocuments(user: string, lines: readonly number[], status: number): Promise<void> {
     const headers = await authorization(user);
     for (const line of lines) {
-      const response = await fetch(`${url}/v1/documents/${encodeURIComponent(documents[line] ?? '')}`, { headers });
+      const response = await fetch(`${url}/v1/documents/${encodeURIComponent(documents[line] ?? '')}`, {
+        headers,
+      });
       expect(response.status, `${user} ${documents[line]}`).toBe(status);
     }
   }
 });
 
 function inBatches<T>(items: readonly T[], size = 100): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  );
 }
 
 const ascending = (a: number, b: number) => a - b;

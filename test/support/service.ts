@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Config, readConfig } from '../../src/config.ts';
+import type { TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
 import { openService, type Service } from '../../src/compose.ts';
+import { type Config, readConfig } from '../../src/config.ts';
 import { developmentToken } from '../../src/operator.ts';
 import type { Scope } from '../../src/types/principal.ts';
-import type { TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
 
 export type TestService = Service & {
   readonly config: Config;

@@ -52,7 +52,9 @@ async function start(): Promise<void> {
   const crashed = readRecord(folder) !== undefined;
   writeRecord(folder, { pid: process.pid, ownerPid, socketFolder });
   // Imported late: a process that only waits for the lock needs none of it.
-  const { MAINTENANCE_MS, MAINTENANCE_SQL, openDatabase } = await import('./database.ts');
+  const { MAINTENANCE_MS, MAINTENANCE_SQL, openDatabase, VACUUM_MS, VACUUM_SQL } = await import(
+    './database.ts'
+  );
   const database = await openDatabase(databaseFolder(folder), crashed, recordFile(folder));
   const server = new SessionServer(
     (messages, onOutput) => database.execProtocolRawStream(messages, { onRawData: onOutput }),
@@ -62,9 +64,12 @@ async function start(): Promise<void> {
       process.exit(BROKEN);
     },
   );
-  const maintenance = setInterval(() => server.run(MAINTENANCE_SQL), MAINTENANCE_MS);
+  const maintenance = [
+    setInterval(() => server.run(MAINTENANCE_SQL), MAINTENANCE_MS),
+    setInterval(() => server.run(VACUUM_SQL), VACUUM_MS),
+  ];
   stop = async () => {
-    clearInterval(maintenance);
+    maintenance.forEach(clearInterval);
     await server.close();
     await database.close();
     removeRecord(folder);

@@ -17,8 +17,9 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 export function openDatabase(config: pg.PoolConfig): Database {
   const pool = new pg.Pool({ max: 10, connectionTimeoutMillis: 10_000, ...config });
-  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  // A connection that breaks fails the query at hand and is replaced; without a listener it would end the process.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
 
   return {
     query: (text, values) => orUnavailable(() => pool.query(text, values)),
@@ -51,9 +52,13 @@ async function orUnavailable<T>(query: () => Promise<T>): Promise<T> {
     return await query();
   } catch (error) {
     if (error instanceof ClearanceError || isOurFault(error)) throw error;
-    throw new ClearanceError('store_unavailable', 'The store does not answer. Nothing was released; try again.', {
-      cause: error,
-    });
+    throw new ClearanceError(
+      'store_unavailable',
+      'The store does not answer. Nothing was released; try again.',
+      {
+        cause: error,
+      },
+    );
   }
 }
 

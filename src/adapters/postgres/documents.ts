@@ -56,13 +56,14 @@ export function postgresDocuments(database: Database): Documents {
     },
 
     async enqueueNarrow(no, relationships) {
-      await database.query(`INSERT INTO outbox (document_no, step, relationships) VALUES ($1, 'narrow', $2)`, [
-        no,
-        JSON.stringify(relationships),
-      ]);
+      await database.query(
+        `INSERT INTO outbox (document_no, step, relationships) VALUES ($1, 'narrow', $2)`,
+        [no, JSON.stringify(relationships)],
+      );
     },
 
-    enqueueRelationships: (no, version, relationships) => enqueuePublish(database, no, version, relationships),
+    enqueueRelationships: (no, version, relationships) =>
+      enqueuePublish(database, no, version, relationships),
 
     ...postgresOutbox(database),
   };
@@ -116,11 +117,10 @@ async function enqueuePublish(
   version: number,
   relationships: readonly unknown[] | undefined,
 ): Promise<void> {
-  await tx.query(`INSERT INTO outbox (document_no, step, version, relationships) VALUES ($1, 'publish', $2, $3)`, [
-    no,
-    version,
-    relationships === undefined ? null : JSON.stringify(relationships),
-  ]);
+  await tx.query(
+    `INSERT INTO outbox (document_no, step, version, relationships) VALUES ($1, 'publish', $2, $3)`,
+    [no, version, relationships === undefined ? null : JSON.stringify(relationships)],
+  );
 }
 
 function toDocumentRow(row: Row): DocumentRow {

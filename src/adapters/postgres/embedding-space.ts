@@ -8,10 +8,10 @@ type Space = { model: string; dimension: number };
 
 /** Records the vector space at the first start. Throws a `StartupError` where the store holds vectors of another. */
 export async function useEmbeddingSpace(database: Database, { model, dimension }: Embeddings): Promise<void> {
-  await database.query(`INSERT INTO embedding_space (model, dimension) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
-    model,
-    dimension,
-  ]);
+  await database.query(
+    `INSERT INTO embedding_space (model, dimension) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+    [model, dimension],
+  );
   const { rows } = await database.query<Space>(`SELECT model, dimension FROM embedding_space`);
   const [held] = rows;
   if (held?.model === model && held.dimension === dimension) return;
@@ -52,7 +52,10 @@ export async function reembed(
       done += rows.length;
       onProgress(done, total);
     }
-    await tx.query(`UPDATE embedding_space SET model = $1, dimension = $2`, [embeddings.model, embeddings.dimension]);
+    await tx.query(`UPDATE embedding_space SET model = $1, dimension = $2`, [
+      embeddings.model,
+      embeddings.dimension,
+    ]);
     return total;
   });
 }

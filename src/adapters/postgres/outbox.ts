@@ -61,11 +61,17 @@ export function postgresOutbox(database: Database): Outbox {
 
     async enqueueDelete(no) {
       return database.transaction(async (tx) => {
-        const { rowCount } = await tx.query(`SELECT FROM documents WHERE no = $1 AND source IS NOT NULL FOR UPDATE`, [no]);
+        const { rowCount } = await tx.query(
+          `SELECT FROM documents WHERE no = $1 AND source IS NOT NULL FOR UPDATE`,
+          [no],
+        );
         if (rowCount === 0) return false;
         await hide(tx, no);
         // What was still to be done to it is void; a step that someone is at finishes first, and publishes nothing.
-        await tx.query(`DELETE FROM outbox WHERE document_no = $1 AND (leased_until IS NULL OR leased_until < now())`, [no]);
+        await tx.query(
+          `DELETE FROM outbox WHERE document_no = $1 AND (leased_until IS NULL OR leased_until < now())`,
+          [no],
+        );
         await tx.query(`INSERT INTO outbox (document_no, step) VALUES ($1, 'delete')`, [no]);
         return true;
       });
@@ -89,8 +95,14 @@ export function postgresOutbox(database: Database): Outbox {
            ON CONFLICT DO NOTHING`,
           [step.tenant, step.documentNo, step.version],
         );
-        await tx.query(`DELETE FROM chunks WHERE document_no = $1 AND version < $2`, [step.documentNo, step.version]);
-        await tx.query(`DELETE FROM versions WHERE document_no = $1 AND version < $2`, [step.documentNo, step.version]);
+        await tx.query(`DELETE FROM chunks WHERE document_no = $1 AND version < $2`, [
+          step.documentNo,
+          step.version,
+        ]);
+        await tx.query(`DELETE FROM versions WHERE document_no = $1 AND version < $2`, [
+          step.documentNo,
+          step.version,
+        ]);
       });
     },
 
@@ -100,7 +112,9 @@ export function postgresOutbox(database: Database): Outbox {
         // A newer version may already be staged behind this step: it stays.
         const upTo = `(SELECT coalesce(min(version), 2147483647) FROM outbox WHERE document_no = $1)`;
         await tx.query(`DELETE FROM chunks WHERE document_no = $1 AND version < ${upTo}`, [step.documentNo]);
-        await tx.query(`DELETE FROM versions WHERE document_no = $1 AND version < ${upTo}`, [step.documentNo]);
+        await tx.query(`DELETE FROM versions WHERE document_no = $1 AND version < ${upTo}`, [
+          step.documentNo,
+        ]);
         await tx.query(
           `UPDATE documents SET source = NULL WHERE no = $1 AND NOT EXISTS (SELECT FROM outbox WHERE document_no = $1)`,
           [step.documentNo],

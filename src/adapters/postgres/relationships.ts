@@ -61,7 +61,10 @@ export function postgresRelationships(database: Database): Relationships & Tuple
     },
 
     async ofObject(tenant, object) {
-      const { rows } = await database.query<Row>(`${select} WHERE tenant = $1 AND object = $2`, [tenant, object]);
+      const { rows } = await database.query<Row>(`${select} WHERE tenant = $1 AND object = $2`, [
+        tenant,
+        object,
+      ]);
       return rows.map(toTuple);
     },
 
@@ -92,7 +95,9 @@ export function postgresRelationships(database: Database): Relationships & Tuple
   };
 }
 
-function columns(keys: readonly { object: string; relation: string; user: string }[]): [string[], string[], string[]] {
+function columns(
+  keys: readonly { object: string; relation: string; user: string }[],
+): [string[], string[], string[]] {
   return [keys.map((key) => key.object), keys.map((key) => key.relation), keys.map((key) => key.user)];
 }
 

@@ -10,7 +10,11 @@ type AskOptions = { readonly as: string; readonly agent?: string; readonly k: nu
 
 const TOKEN_SECONDS = 60;
 
-export async function ask(config: Config, question: string, { as, agent, k, json }: AskOptions): Promise<void> {
+export async function ask(
+  config: Config,
+  question: string,
+  { as, agent, k, json }: AskOptions,
+): Promise<void> {
   const token = await developmentToken(config, {
     subject: as,
     scopes: ['retrieve'],
@@ -21,7 +25,11 @@ export async function ask(config: Config, question: string, { as, agent, k, json
   console.log(json === true ? JSON.stringify(answer, null, 2) : readable(answer));
 }
 
-async function answerTo(config: Config, token: string, request: { query: string; k: number }): Promise<RetrieveResponse> {
+async function answerTo(
+  config: Config,
+  token: string,
+  request: { query: string; k: number },
+): Promise<RetrieveResponse> {
   const url = await findService(config.dataDir);
   if (url !== undefined) return clearanceClient({ url, token }).retrieve(request);
   const service = await openService(config, () => {});
@@ -34,7 +42,8 @@ async function answerTo(config: Config, token: string, request: { query: string;
 
 function readable({ results, complete }: RetrieveResponse): string {
   const passages = results.map(
-    ({ score, title, document_id, text }) => `${score.toFixed(3)}  ${title}  [${document_id}]\n${indented(text)}`,
+    ({ score, title, document_id, text }) =>
+      `${score.toFixed(3)}  ${title}  [${document_id}]\n${indented(text)}`,
   );
   const end = complete ? '' : '\n(There may be more: the search stopped at its limit.)';
   return `${passages.length === 0 ? 'Nothing that may be read.' : passages.join('\n\n')}${end}`;

@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../../config.ts';
-import { ClearanceError, StartupError } from '../../types/errors.ts';
 import { scopes } from '../../types/principal.ts';
-import { DEFAULT_K } from '../../types/retrieval.ts';
-import { UnreachableError } from '../../client/client.ts';
+import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
+import { told } from './told.ts';
 
 // A command loads what it needs when it runs: `token` must not wait for the store's code.
 const program = new Command('clearance')
@@ -20,9 +19,15 @@ program
   .command('ingest')
   .description('write documents: an NDJSON file (.gz too), or a folder of Markdown and text files')
   .argument('[path]', 'the file or folder')
-  .option('--relationships <file>', 'NDJSON of {user, relation, object, condition?}, written before the documents')
+  .option(
+    '--relationships <file>',
+    'NDJSON of {user, relation, object, condition?}, written before the documents',
+  )
   .action(async (path: string | undefined, options: { relationships?: string }) => {
-    process.exitCode = await (await import('./ingest.ts')).ingest(readConfig(process.env), { path, ...options });
+    process.exitCode = await (await import('./ingest.ts')).ingest(readConfig(process.env), {
+      path,
+      ...options,
+    });
   });
 
 program
@@ -31,7 +36,7 @@ program
   .argument('<question>')
   .requiredOption('--as <user>', 'who asks: user:anne', parseUser('user'))
   .option('--agent <agent>', 'the agent that asks for them: agent:support-bot', parseUser('agent'))
-  .option('-k <number>', 'how many passages', Number, DEFAULT_K)
+  .option('-k <number>', 'how many passages', parseCount, DEFAULT_K)
   .option('--json', 'the whole answer as JSON')
   .action(async (question: string, options: { as: string; agent?: string; k: number; json?: true }) =>
     (await import('./ask.ts')).ask(readConfig(process.env), question, options),
@@ -45,7 +50,9 @@ program
   .option('--scope <scope...>', `what it may do: ${scopes.join(', ')}`, ['retrieve'])
   .option('--source <source>', 'whose documents an ingest token may write')
   .option('--hours <hours>', 'how long it is valid', Number, 8)
-  .action(async (options: TokenOptions) => (await import('./token.ts')).token(readConfig(process.env), options));
+  .action(async (options: TokenOptions) =>
+    (await import('./token.ts')).token(readConfig(process.env), options),
+  );
 
 program
   .command('reembed')
@@ -56,7 +63,7 @@ program
   .command('model')
   .description('authorization models')
   .command('test')
-  .description("run OpenFGA store tests (.fga.yaml)")
+  .description('run OpenFGA store tests (.fga.yaml)')
   .argument('<files...>')
   .action(async (files: string[]) => {
     const { runStoreTests } = await import('../../model-test/run-store-tests.ts');
@@ -81,10 +88,17 @@ function parseUser(type: 'user' | 'agent') {
   };
 }
 
+function parseCount(value: string): number {
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_K) {
+    throw new InvalidArgumentError(`give a whole number from 1 to ${MAX_K}`);
+  }
+  return count;
+}
+
 try {
   await program.parseAsync();
 } catch (error) {
-  const known = error instanceof StartupError || error instanceof ClearanceError || error instanceof UnreachableError;
-  console.error(known ? `clearance: ${error.message}` : error);
+  console.error('clearance:', told(error));
   process.exitCode = 1;
 }

@@ -6,7 +6,9 @@ import { findService } from './running-service.ts';
 
 export async function reembedAll(config: Config): Promise<void> {
   if ((await findService(config.dataDir)) !== undefined) {
-    throw new StartupError('A service runs on this data folder. Stop it first: it would search with the former model.');
+    throw new StartupError(
+      'A service runs on this data folder. Stop it first: it would search with the former model.',
+    );
   }
   const bar = progressBar('Embedding', 'passages');
   try {

@@ -3,18 +3,23 @@ import type { Config } from '../../config.ts';
 import { StartupError } from '../../types/errors.ts';
 import { httpServer } from '../http/server.ts';
 import { announceService } from './running-service.ts';
+import { told } from './told.ts';
 
 /** Runs until SIGINT or SIGTERM; requests under way are answered first. */
 export async function serve(config: Config): Promise<void> {
-  const service = await openService(config, (error) => console.error('outbox:', error));
+  const service = await openService(config, (error) => console.error('outbox:', told(error)));
   try {
     const app = await httpServer(service);
-    const url = await listen(app, config);
-    const announced = await announceService(config.dataDir, url);
-    console.log(`Clearance listens on ${url} (${config.mode} mode, data in ${config.dataDir})`);
-    await signalled();
-    await announced.withdraw();
-    await app.close();
+    try {
+      const end = signalled();
+      const url = await listen(app, config);
+      const announced = await announceService(config.dataDir, url);
+      console.log(`Clearance listens on ${url} (${config.mode} mode, data in ${config.dataDir})`);
+      await end;
+      await announced.withdraw();
+    } finally {
+      await app.close();
+    }
   } finally {
     await service.close();
   }
@@ -28,7 +33,13 @@ async function listen(app: Awaited<ReturnType<typeof httpServer>>, { host, port 
     if (code === 'EADDRINUSE') {
       throw new StartupError(`Port ${port} on ${host} is in use. Stop what uses it, or set PORT to another.`);
     }
-    if (code === 'EACCES') throw new StartupError(`Port ${port} needs more rights. Set PORT to one above 1023.`);
+    if (code === 'EACCES')
+      throw new StartupError(`Port ${port} needs more rights. Set PORT to one above 1023.`);
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new StartupError(
+        `HOST is ${host}, which is no address of this machine. Unset it, or set it to 127.0.0.1.`,
+      );
+    }
     throw error;
   }
 }

@@ -8,7 +8,8 @@ export async function token(config: Config, options: TokenOptions): Promise<void
   const wanted = options.scope.flatMap((scope) => scope.split(/[ ,]+/));
   const known = scopes.filter((scope) => wanted.includes(scope));
   const unknown = wanted.filter((scope) => !scopes.some((name) => name === scope));
-  if (unknown.length > 0) throw new StartupError(`Unknown scope ${unknown.join(', ')}; there are ${scopes.join(', ')}.`);
+  if (unknown.length > 0)
+    throw new StartupError(`Unknown scope ${unknown.join(', ')}; there are ${scopes.join(', ')}.`);
   const minted = await developmentToken(config, {
     subject: options.as,
     scopes: known,

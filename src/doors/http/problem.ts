@@ -29,12 +29,16 @@ export function sendProblem(reply: FastifyReply, error: ClearanceError): Fastify
 /** What a caller is told of an error. Anything unforeseen is logged and told as nothing but a 500. */
 export function toProblem(error: FastifyError | ClearanceError, request: FastifyRequest): ClearanceError {
   if (error instanceof ClearanceError) {
-    if (error.status >= 500) request.log.error({ code: error.code, cause: describe(error.cause) }, error.message);
+    if (error.status >= 500)
+      request.log.error({ code: error.code, cause: describe(error.cause) }, error.message);
     return error;
   }
   if (error.statusCode === 413) return new ClearanceError('too_large', 'The body has more than 10 MiB.');
   if (error.statusCode === 415) {
-    return new ClearanceError('unsupported_media_type', 'Send JSON with Content-Type: application/json, an import as application/x-ndjson.');
+    return new ClearanceError(
+      'unsupported_media_type',
+      'Send JSON with Content-Type: application/json, an import as application/x-ndjson.',
+    );
   }
   if (error.statusCode !== undefined && error.statusCode < 500) {
     return new ClearanceError('invalid_request', error.message);

@@ -18,7 +18,10 @@ const BODY_LIMIT = 10 * 1024 * 1024;
 /** Characters of a path parameter: a document id of 247 bytes, each percent-encoded. */
 const MAX_PARAM_LENGTH = 247 * 3;
 
-export async function httpServer(parts: HttpParts, logLevel: 'warn' | 'silent' = 'warn'): Promise<FastifyInstance> {
+export async function httpServer(
+  parts: HttpParts,
+  logLevel: 'warn' | 'silent' = 'warn',
+): Promise<FastifyInstance> {
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -32,13 +35,21 @@ export async function httpServer(parts: HttpParts, logLevel: 'warn' | 'silent' =
   // Schemas here are for the OpenAPI document; each path checks its own input, so every door refuses the same.
   app.setValidatorCompiler(() => (value) => ({ value }));
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.setErrorHandler((error, request, reply) => sendProblem(reply, toProblem(error as Parameters<typeof toProblem>[0], request)));
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new ClearanceError('not_found', 'No such path.')));
+  app.setErrorHandler((error, request, reply) =>
+    sendProblem(reply, toProblem(error as Parameters<typeof toProblem>[0], request)),
+  );
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, new ClearanceError('not_found', 'No such path.')),
+  );
   addBodyParsers(app);
 
   await app.register(swagger, {
     openapi: {
-      info: { title: 'Clearance', version: '1', description: 'Passages that the person asking may read, and not one more.' },
+      info: {
+        title: 'Clearance',
+        version: '1',
+        description: 'Passages that the person asking may read, and not one more.',
+      },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       security: [{ bearer: [] }],
     },

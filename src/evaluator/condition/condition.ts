@@ -97,7 +97,9 @@ function compile(expression: string, parameters: ReadonlyMap<string, ParameterTy
 
 function staticType(parameter: ParameterType): StaticType {
   if (parameter.element) return { isDynamic: false, element: staticType(parameter.element) };
-  return parameter.cel === 'dyn' ? dynamic : known;
+  if (parameter.cel === 'dyn') return dynamic;
+  const isNumeric = parameter.cel === 'int' || parameter.cel === 'uint' || parameter.cel === 'double';
+  return isNumeric ? { isDynamic: false, numeric: parameter.cel } : known;
 }
 
 function messageOf(error: unknown): string {

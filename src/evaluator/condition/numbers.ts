@@ -16,6 +16,8 @@ export function toInteger(wanted: string, value: unknown): bigint {
 /** OpenFGA refuses a string whose number a float64 cannot hold exactly (at 64 bits of precision). */
 export function toDouble(value: unknown): number {
   if (typeof value === 'number') return finite(value);
+  if (typeof value === 'string' && /^[+-]?[iI]nf$/.test(value))
+    return value.startsWith('-') ? -Infinity : Infinity;
   const exact = decimal('a float64', value);
   const double = Number(value);
   if (!isNearlyExact(exact, double)) {

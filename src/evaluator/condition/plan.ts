@@ -45,6 +45,8 @@ const methods = new Set([
   'getMilliseconds',
 ]);
 
+const arithmetic = new Set(['+', '-', '*', '/', '%']);
+
 /** Throws where the expression uses what cel-go does not have, or a constant in it is malformed. */
 export function plan(node: ASTNode, types: Types): Step {
   switch (node.op) {
@@ -79,9 +81,11 @@ export function plan(node: ASTNode, types: Types): Step {
         [receiver, ...args].map((arg) => plan(arg, types)),
       );
     }
-    case '!_':
     case '-_':
-      return planCall(node.op[0] ?? '', 'operator', [plan(node.args, types)]);
+      if (node.args.op === 'value') return constant(apply('-', 'operator', [node.args.args]));
+      return planCall('-', 'operator', [plan(node.args, types)]);
+    case '!_':
+      return planCall('!', 'operator', [plan(node.args, types)]);
     case '.?':
     case '[?]':
       throw new SyntaxError(`unsupported syntax '${node.op}'`);
@@ -106,9 +110,12 @@ function attribute(type: StaticType, resolve: (frame: Frame) => unknown): Step {
     type,
     resolve,
     run(frame) {
-      const value = resolve(frame);
-      frame.cost.spend(1);
-      return value;
+      try {
+        return resolve(frame);
+      } finally {
+        // Paid for where it fails, too: another operand may hide the failure.
+        frame.cost.spend(1);
+      }
     },
   };
 }
@@ -225,16 +232,41 @@ function planFunction(name: string, args: readonly ASTNode[], types: Types): Ste
 
 function planCall(name: string, form: 'operator' | 'function' | 'method', args: readonly Step[]): Step {
   if (name === 'in' && isConstantSet(args[1]?.constant?.value)) return planMembership(args);
+  if (form === 'operator') refuseMixedNumbers(name, args);
+  // A malformed pattern that is known now is the model's mistake, not a request's.
+  const pattern = name === 'matches' ? args[1]?.constant?.value : undefined;
+  if (pattern !== undefined) apply(name, form, ['', pattern]);
   const isDynamic = args.some(({ type }) => type.isDynamic);
   return {
-    type: name === 'dyn' ? dynamic : form === 'operator' && args[0] ? { ...args[0].type } : known,
+    type: typeOfCall(name, form, args),
     run(frame) {
       const values = args.map((arg) => arg.run(frame));
-      const result = apply(name, form, values);
       frame.cost.spend(callCost(name, values, isDynamic));
-      return result;
+      return apply(name, form, values);
     },
   };
+}
+
+/** cel-js compares numbers of two types; cel-go, as OpenFGA sets it up, does so only for dynamic ones. */
+function refuseMixedNumbers(operator: string, [left, right]: readonly Step[]): void {
+  const a = left?.type.numeric;
+  const b = right?.type.numeric;
+  if (operator !== 'in' && a && b && a !== b) {
+    throw new TypeError(`found no matching overload for '${operator}' applied to '(${a}, ${b})'`);
+  }
+}
+
+function typeOfCall(
+  name: string,
+  form: 'operator' | 'function' | 'method',
+  args: readonly Step[],
+): StaticType {
+  const [first] = args;
+  if (form === 'operator' && first && arithmetic.has(name)) return first.type;
+  if (form === 'operator') return known;
+  if (name === 'dyn') return dynamic;
+  if (name === 'int' || name === 'uint' || name === 'double') return { isDynamic: false, numeric: name };
+  return name === 'size' || name.startsWith('get') ? { isDynamic: false, numeric: 'int' } : known;
 }
 
 /** cel-go looks a value up in a constant list of scalars as in a set, and charges nothing for it. */

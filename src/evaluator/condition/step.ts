@@ -1,7 +1,14 @@
+import { UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 import type { CostMeter } from './cost.ts';
 
-/** As much of a static type as the price of an operation depends on. */
-export type StaticType = { readonly isDynamic: boolean; readonly element?: StaticType | undefined };
+export type Numeric = 'int' | 'uint' | 'double';
+
+/** As much of a static type as the price of an operation, or whether it exists at all, depends on. */
+export type StaticType = {
+  readonly isDynamic: boolean;
+  readonly element?: StaticType | undefined;
+  readonly numeric?: Numeric | undefined;
+};
 
 export const known: StaticType = { isDynamic: false };
 export const dynamic: StaticType = { isDynamic: true };
@@ -21,9 +28,15 @@ export type Step = {
 };
 
 export function constant(value: unknown): Step {
-  return { type: known, constant: { value }, run: () => value };
+  return { type: { isDynamic: false, numeric: numericOf(value) }, constant: { value }, run: () => value };
 }
 
 export function valueOf(step: Step, frame: Frame): unknown {
   return step.resolve ? step.resolve(frame) : step.run(frame);
+}
+
+function numericOf(value: unknown): Numeric | undefined {
+  if (typeof value === 'bigint') return 'int';
+  if (typeof value === 'number') return 'double';
+  return value instanceof UnsignedInt ? 'uint' : undefined;
 }

@@ -27,9 +27,9 @@ export class Timestamp {
     this.nanos = nanos;
   }
 
-  /** RFC 3339, as Go's time.Parse takes it. */
+  /** RFC 3339, as Go's time.Parse takes it: an hour of one digit, and offsets up to 24:60. */
   static parse(text: string): Timestamp {
-    const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/.exec(
+    const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/.exec(
       text,
     );
     const [, year, month, day, hour, minute, second, fraction, sign, zoneHour, zoneMinute] = match ?? [];
@@ -40,8 +40,8 @@ export class Timestamp {
       Number(hour) < 24 &&
       Number(minute) < 60 &&
       Number(second) < 60 &&
-      Number(zoneHour ?? 0) < 24 &&
-      Number(zoneMinute ?? 0) < 60;
+      Number(zoneHour ?? 0) <= 24 &&
+      Number(zoneMinute ?? 0) <= 60;
     if (!match || !inRange) {
       throw new SyntaxError(`expected RFC 3339 formatted timestamp string, but found '${text}'`);
     }

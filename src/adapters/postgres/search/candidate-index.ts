@@ -15,7 +15,8 @@ export function postgresCandidateIndex(database: Database, embeddings: Embedding
     async open({ tenant, query, filter }, signal) {
       if (filter !== undefined) await refuseUnknownFields(database, tenant, filter);
       const [embedding] = await embeddings.embed([query], signal);
-      if (embedding === undefined) throw new ClearanceError('embeddings_unavailable', 'The query was not embedded.');
+      if (embedding === undefined)
+        throw new ClearanceError('embeddings_unavailable', 'The query was not embedded.');
       const { chunks, lexemes } = await queryStatistics(database, tenant, query);
       const question: PreparedQuestion = {
         tenant,

@@ -25,7 +25,12 @@ export function documentSearch(database: Queryable, tenant: string, documentId: 
          WHERE d.tenant = $1 AND d.id = $2 AND c.version = ANY($3::int[]) ORDER BY c.ordinal`,
         [tenant, documentId, documents.map(({ version }) => version)],
       );
-      return rows.map(({ chunk_id, version }) => ({ documentId, version, chunkId: String(chunk_id), score: 1 }));
+      return rows.map(({ chunk_id, version }) => ({
+        documentId,
+        version,
+        chunkId: String(chunk_id),
+        score: 1,
+      }));
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Filter } from '../../../types/filter.ts';
-import { filterSql } from './filter-sql.ts';
 import type { LexicalQuery } from './bm25.ts';
+import { filterSql } from './filter-sql.ts';
 
 /** A question made ready for SQL. */
 export type PreparedQuestion = {
@@ -40,7 +40,9 @@ export function searchSql(question: PreparedQuestion): SearchSql {
     question.lexical === undefined ? '0' : `-(c.weights <#> ${bind(question.lexical.sparse)}::sparsevec)`;
   const fused = `${bind(question.denseWeight)}::float8 * ${dense} + ${bind(lexicalFactor(question))}::float8 * ${lexical}`;
   const versions =
-    question.filter === undefined ? '' : 'JOIN versions v ON v.document_no = d.no AND v.version = d.published_version';
+    question.filter === undefined
+      ? ''
+      : 'JOIN versions v ON v.document_no = d.no AND v.version = d.published_version';
   const filter = question.filter === undefined ? '' : `AND ${filterSql(question.filter, bind)}`;
   const tenant = bind(question.tenant);
   const searchable = `FROM chunks c

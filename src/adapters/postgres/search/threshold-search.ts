@@ -13,14 +13,19 @@ type ListRow = { document_id: string; version: number; dense: number; lexical: n
  * shown can score at most w * (last dense) + (1 - w) * (last lexical) / bound, so every document above that is
  * settled. A list with fewer rows than asked proves nothing: HNSW stops early without saying so.
  */
-export function thresholdSearch(database: Database, question: PreparedQuestion): CandidateSearch {
+export function thresholdSearch(
+  database: Database,
+  question: PreparedQuestion,
+  rounds: readonly number[] = ROUNDS,
+  highestUnseen = threshold,
+): CandidateSearch {
   const best = new Map<string, RankedDocument>();
   const given = new Set<string>();
   let round = 0;
   let ceiling = Number.POSITIVE_INFINITY;
 
   async function deepen(): Promise<void> {
-    const size = ROUNDS[round++];
+    const size = rounds[round++];
     if (size === undefined) {
       for (const document of await rankDocuments(database, question)) best.set(document.documentId, document);
       ceiling = Number.NEGATIVE_INFINITY;
@@ -28,7 +33,7 @@ export function thresholdSearch(database: Database, question: PreparedQuestion):
     }
     const [dense, lexical] = await twoLists(database, question, size);
     for (const row of [...dense, ...lexical]) keepBest(best, row);
-    ceiling = threshold(question, dense, lexical, size);
+    ceiling = highestUnseen(question, dense, lexical, size);
   }
 
   function settled(): RankedDocument[] {

@@ -21,7 +21,10 @@ export async function ensureVectorIndex(
 }
 
 export async function hasVectorIndex(database: Database): Promise<boolean> {
-  const { rows } = await database.query<{ present: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS present`, [INDEX]);
+  const { rows } = await database.query<{ present: boolean }>(
+    `SELECT to_regclass($1) IS NOT NULL AS present`,
+    [INDEX],
+  );
   return rows[0]?.present ?? false;
 }
 

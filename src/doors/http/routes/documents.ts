@@ -14,7 +14,10 @@ import { problem } from '../problem.ts';
 
 type ById = { Params: { id: string } };
 
-export function documentRoutes(app: FastifyInstance, { read, write }: { read: ReadPath; write: WritePath }): void {
+export function documentRoutes(
+  app: FastifyInstance,
+  { read, write }: { read: ReadPath; write: WritePath },
+): void {
   const writer = async (token: string | undefined) =>
     writerOf(await authenticate(read.identity, token, 'ingest', 'admin'));
   const errors = { '4xx': problem, '5xx': problem };
@@ -30,14 +33,23 @@ export function documentRoutes(app: FastifyInstance, { read, write }: { read: Re
     },
     async (request, reply) => {
       const as = await writer(bearerToken(request));
-      const { created, ...outcome } = await putDocument(write, as, parseDocument(request.params.id, request.body));
+      const { created, ...outcome } = await putDocument(
+        write,
+        as,
+        parseDocument(request.params.id, request.body),
+      );
       return reply.code(outcome.status === 'pending' ? 202 : created ? 201 : 200).send(outcome);
     },
   );
 
   app.get<ById>(
     '/v1/documents/:id',
-    { schema: { summary: 'A document, whole, if it may be read', response: { 200: documentResponse, ...errors } } },
+    {
+      schema: {
+        summary: 'A document, whole, if it may be read',
+        response: { 200: documentResponse, ...errors },
+      },
+    },
     (request) => readDocument(read, bearerToken(request), request.params.id),
   );
 
@@ -57,7 +69,12 @@ export function documentRoutes(app: FastifyInstance, { read, write }: { read: Re
 
   app.post(
     '/v1/documents/import',
-    { schema: { summary: 'NDJSON in, NDJSON out: one line for each document, with its outcome', response: { 200: lineOutcome, ...errors } } },
+    {
+      schema: {
+        summary: 'NDJSON in, NDJSON out: one line for each document, with its outcome',
+        response: { 200: lineOutcome, ...errors },
+      },
+    },
     async (request, reply) => {
       const as = await writer(bearerToken(request));
       const { body } = request;
@@ -65,13 +82,18 @@ export function documentRoutes(app: FastifyInstance, { read, write }: { read: Re
         throw new ClearanceError('unsupported_media_type', 'Send an import as application/x-ndjson.');
       }
       const outcomes = importDocuments(write, as, body);
-      return reply.type('application/x-ndjson').send(Readable.from(asNdjson(outcomes, request.log.error.bind(request.log))));
+      return reply
+        .type('application/x-ndjson')
+        .send(Readable.from(asNdjson(outcomes, request.log.error.bind(request.log))));
     },
   );
 }
 
 /** The status has gone out by then, so a failure ends the stream with a line that says so. */
-async function* asNdjson(outcomes: AsyncIterable<unknown>, log: (error: unknown) => void): AsyncGenerator<string> {
+async function* asNdjson(
+  outcomes: AsyncIterable<unknown>,
+  log: (error: unknown) => void,
+): AsyncGenerator<string> {
   try {
     for await (const outcome of outcomes) yield `${JSON.stringify(outcome)}\n`;
   } catch (error) {

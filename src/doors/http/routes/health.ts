@@ -7,7 +7,13 @@ export type Readiness = () => Promise<{ readonly pendingSteps: number; readonly 
 export function healthRoutes(app: FastifyInstance, ready: Readiness): void {
   app.get(
     '/healthz',
-    { schema: { summary: 'The process is there', security: [], response: { 200: z.object({ status: z.literal('ok') }) } } },
+    {
+      schema: {
+        summary: 'The process is there',
+        security: [],
+        response: { 200: z.object({ status: z.literal('ok') }) },
+      },
+    },
     () => ({ status: 'ok' }),
   );
   app.get(

@@ -9,7 +9,10 @@ import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import { bearerToken } from '../bearer.ts';
 import { problem } from '../problem.ts';
 
-export function relationshipRoutes(app: FastifyInstance, { read, write }: { read: ReadPath; write: WritePath }): void {
+export function relationshipRoutes(
+  app: FastifyInstance,
+  { read, write }: { read: ReadPath; write: WritePath },
+): void {
   app.post<{ Body: RelationshipChanges }>(
     '/v1/relationships',
     {

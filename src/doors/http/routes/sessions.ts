@@ -3,8 +3,12 @@ import { z } from 'zod';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import { endSession, startSession } from '../../../retrieve/session.ts';
+import { parseInput } from '../../../types/parse.ts';
 import { bearerToken } from '../bearer.ts';
 import { problem } from '../problem.ts';
+
+/** Empty: whoever names a subject here must not believe that it counts. */
+const sessionRequest = z.strictObject({}).nullish();
 
 const sessionResponse = z.object({
   session_id: z.string(),
@@ -19,11 +23,13 @@ export function sessionRoutes(app: FastifyInstance, { identity, sessions }: Read
     {
       schema: {
         summary: 'Starts a conversation, bound to the person and agent of the token',
+        body: sessionRequest,
         response: { 201: sessionResponse, '4xx': problem },
       },
     },
     async (request, reply) => {
       const { principal } = await authenticate(identity, bearerToken(request), 'retrieve');
+      parseInput(sessionRequest, request.body);
       const session = await startSession(sessions, principal);
       return reply.code(201).send({
         session_id: session.id,

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Candidate, CandidateIndex } from '../../src/ports/search.ts';
+import { type ReadPath, retrieve } from '../../src/retrieve/retrieve.ts';
+import type { RetrieveResponse } from '../../src/types/retrieval.ts';
+import { spoiled } from '../support/engines.ts';
+import { type Http, serveHttp } from '../support/http.ts';
+import { put, writer } from '../support/seed.ts';
+import { openTestService, type TestService } from '../support/service.ts';
+
+/** The same three documents for bob in both; `crowded` also has what he may not read, and it fits better. */
+const tenants = ['alone', 'crowded'] as const;
+
+let service: TestService;
+let http: Http;
+
+beforeAll(async () => {
+  service = await openTestService();
+  http = await serveHttp(service);
+  for (const tenant of tenants) {
+    const as = await writer(service, { tenant });
+    await put(service.write, as, 'first', 'A lighthouse stands on the northern shore.', ['user:bob'], {
+      year: 2020,
+    });
+    await put(
+      service.write,
+      as,
+      'second',
+      'From the lighthouse one sees the lighthouse keeper.',
+      ['user:bob'],
+      { year: 2021 },
+    );
+    await put(service.write, as, 'third', 'Nothing but sand, and far away a lighthouse.', ['user:bob'], {
+      year: 2022,
+    });
+  }
+  const as = await writer(service, { tenant: 'crowded' });
+  const secrets = Array.from({ length: 60 }, (_, i) => `secret-${i}`);
+  await Promise.all(
+    secrets.map((id) =>
+      put(service.write, as, id, 'Lighthouse lighthouse lighthouse.', ['user:carl'], { year: 2021 }),
+    ),
+  );
+});
+afterAll(async () => {
+  await http.close();
+  await service.close();
+});
+
+const bobIn = (tenant: string) => service.token('bob', { tenant });
+
+/** What of an answer may differ: names made for this request alone, and the tenant's own clock. */
+function comparable({ results, complete, certified }: RetrieveResponse) {
+  return {
+    complete,
+    certified,
+    results: results.map(({ chunk_id: _, score, ...rest }) => ({ ...rest, score: Number(score.toFixed(5)) })),
+  };
+}
+
+const both = async (read: ReadPath, request: Parameters<typeof retrieve>[2]) => {
+  const [alone, crowded] = await Promise.all(
+    tenants.map(async (tenant) => comparable(await retrieve(read, await bobIn(tenant), request))),
+  );
+  return { alone, crowded };
+};
+
+/** The scores of a peer: normalised over whatever the search came by. */
+function normalising(index: CandidateIndex): CandidateIndex {
+  return {
+    ...index,
+    async open(question, signal) {
+      const seen = await (await index.open(question, signal)).next(1_000);
+      const best = Math.max(...seen.documents.map((document) => document.score));
+      const search = await index.open(question, signal);
+      const within = async (...asked: Parameters<typeof search.within>) =>
+        (await search.within(...asked)).map(
+          (candidate): Candidate => ({ ...candidate, score: candidate.score / best }),
+        );
+      return { ...search, within };
+    },
+  };
+}
+
+describe('results, scores, complete and certified', () => {
+  // One word: with more, the weights between words are the tenant's (the residue that the design names).
+  it.each([
+    { query: 'lighthouse', k: 10 },
+    { query: 'lighthouse', k: 2 },
+    { query: 'lighthouse', k: 3, filter: { year: { gte: 2021 } } },
+  ])('are the same whether or not there is more that may not be read: %j', async (request) => {
+    const faulty = await both({ ...service.read, index: normalising(service.read.index) }, request);
+    expect(faulty.crowded).not.toEqual(faulty.alone);
+
+    const { alone, crowded } = await both(service.read, request);
+    expect(alone?.results.length).toBeGreaterThan(0);
+    expect(alone).toMatchObject({ complete: true, certified: true });
+    expect(crowded).toEqual(alone);
+  });
+
+  it('lack nothing although 60 better documents are denied first', async () => {
+    const firstRoundOnly: CandidateIndex = {
+      ...service.read.index,
+      async open(question, signal) {
+        const search = await service.read.index.open(question, signal);
+        return { ...search, next: async (count) => ({ ...(await search.next(count)), exhausted: true }) };
+      },
+    };
+    const faulty = await both({ ...service.read, index: firstRoundOnly }, { query: 'lighthouse', k: 10 });
+    expect(faulty.crowded).not.toEqual(faulty.alone);
+    const { crowded } = await both(service.read, { query: 'lighthouse', k: 10 });
+    expect(crowded?.results).toHaveLength(3);
+  });
+});
+
+describe('an absent and a forbidden document', () => {
+  /** The engine of a peer: it fails on what it denies, and knows nothing of what is not there. */
+  it('are one answer to GET, byte for byte', async () => {
+    const token = await bobIn('crowded');
+    const fails = spoiled(service.read.engine, (results) =>
+      results.map((result) => (result.allowed ? result : { ...result, error: 'denied' })),
+    );
+    const faulty = await serveHttp({ ...service, read: { ...service.read, engine: fails } });
+    const get = (door: Http, id: string) => door.send('GET', `/v1/documents/${id}`, { token });
+    expect((await get(faulty, 'secret-1')).status).not.toBe((await get(faulty, 'secret-x')).status);
+    await faulty.close();
+
+    const absent = await get(http, 'secret-x');
+    expect(absent).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    expect(await get(http, 'secret-1')).toEqual(absent);
+    expect(await get(http, 'secret-1%20')).toEqual(absent);
+    expect(absent.text).not.toContain('secret');
+  });
+
+  it('are one answer to HEAD', async () => {
+    const token = await bobIn('crowded');
+    const absent = await http.send('HEAD', '/v1/documents/secret-x', { token });
+    expect(await http.send('HEAD', '/v1/documents/secret-1', { token })).toEqual(absent);
+  });
+
+  it('are one answer for a deleted one and for one of another tenant', async () => {
+    const as = await writer(service, { tenant: 'crowded' });
+    await put(service.write, as, 'gone', 'Soon gone.', ['user:bob']);
+    const asBob = { token: await bobIn('crowded') };
+    expect(await http.send('GET', '/v1/documents/gone', asBob)).toMatchObject({ status: 200 });
+    const ingest = await service.token('loader', { scopes: ['ingest'], source: 'wiki', tenant: 'crowded' });
+    await http.send('DELETE', '/v1/documents/gone', { token: ingest });
+    const absent = await http.send('GET', '/v1/documents/never-there', asBob);
+    expect(await http.send('GET', '/v1/documents/gone', asBob)).toEqual(absent);
+    expect(await http.send('GET', '/v1/documents/first', { token: await bobIn('third-tenant') })).toEqual(
+      absent,
+    );
+  });
+});
+
+it('an answer of nothing has the same shape and headers whether all is forbidden or nothing is there', async () => {
+  const json = { query: 'lighthouse' };
+  const lengthOf = (text: string) => text.replace(/"(watermark|session_id|decision_id)":"[^"]*"/g, '"$1":""');
+  const forbidden = await http.send('POST', '/v1/retrieve', {
+    token: await service.token('dana', { tenant: 'crowded' }),
+    json,
+  });
+  const empty = await http.send('POST', '/v1/retrieve', {
+    token: await service.token('dana', { tenant: 'empty' }),
+    json,
+  });
+  expect(Object.keys(forbidden.headers)).toEqual(Object.keys(empty.headers));
+  expect(lengthOf(forbidden.text)).toBe(lengthOf(empty.text));
+  expect(forbidden.body).toMatchObject({ results: [], complete: true, certified: true });
+});
+
+it('a failure of the engine reads the same whatever it was asked about', async () => {
+  const engine = spoiled(service.read.engine, () => Promise.reject(new Error('document:secret-1 is broken')));
+  const broken = await serveHttp({ ...service, read: { ...service.read, engine } });
+  const token = await bobIn('crowded');
+  const { status, text } = await broken.send('POST', '/v1/retrieve', {
+    token,
+    json: { query: 'lighthouse' },
+  });
+  await broken.close();
+  expect(status).toBe(503);
+  expect(text).not.toMatch(/secret|document:/);
+});

@@ -1,0 +1,77 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { WritePath } from '../../ingest/ingest.ts';
+import { embeddedEngine } from '../../src/adapters/embedded-engine/embedded-engine.ts';
+import { developmentIdentity, type TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
+import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
+import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
+import { postgresAuditLog } from '../../src/adapters/postgres/audit.ts';
+import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
+import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
+import { useEmbeddingSpace } from '../../src/adapters/postgres/embedding-space.ts';
+import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { postgresPassages } from '../../src/adapters/postgres/passages.ts';
+import { postgresRelationships } from '../../src/adapters/postgres/relationships.ts';
+import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
+import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
+import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
+import { readConfig } from '../../src/config.ts';
+import { modelFromDsl } from '../../src/evaluator/model.ts';
+import { tupleProblem } from '../../src/evaluator/validate.ts';
+import { developmentToken } from '../../src/operator.ts';
+import type { ReadPath } from '../../src/retrieve/retrieve.ts';
+
+export type Parts = {
+  readonly read: ReadPath;
+  readonly write: WritePath;
+  readonly database: Database;
+  token(subject: string, more?: Partial<TokenRequest>): Promise<string>;
+  close(): Promise<void>;
+};
+
+/** The embedded parts without the outbox's worker, so that a test alone decides who carries out a step. */
+export async function openParts(dsl?: string): Promise<Parts> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'clearance-parts-'));
+  const config = readConfig({ CLEARANCE_DATA_DIR: dataDir });
+  const store = await openEmbeddedStore(dataDir);
+  await migrate(store.connection);
+  const database = openDatabase(store.connection);
+  const embeddings = await staticEmbeddings();
+  await useEmbeddingSpace(database, embeddings);
+  const defaultModel = join(import.meta.dirname, '../../models/default.fga');
+  const model = modelFromDsl(dsl ?? (await readFile(defaultModel, 'utf8')));
+  const relationships = postgresRelationships(database);
+  const shared = { audit: postgresAuditLog(database), relationships, guarded: config.guarded };
+  return {
+    database,
+    read: {
+      ...shared,
+      identity: developmentIdentity(await developmentKeys(dataDir)),
+      sessions: postgresSessions(database),
+      index: postgresCandidateIndex(database, embeddings),
+      engine: embeddedEngine(model, relationships),
+      passages: postgresPassages(database),
+    },
+    write: {
+      ...shared,
+      documents: postgresDocuments(database),
+      embeddings,
+      onError: () => {},
+      tupleProblem: (tuple) => tupleProblem(model, tuple),
+    },
+    token: (subject, more = {}) =>
+      developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more }),
+    async close() {
+      await database.close();
+      await store.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Another pool on a running service's store, as another process would open it. */
+export async function joinStore(dataDir: string): Promise<Database> {
+  const { connection } = await openEmbeddedStore(dataDir);
+  return openDatabase(connection);
+}
