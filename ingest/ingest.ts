@@ -34,16 +34,19 @@ export type PutOutcome = z.infer<typeof putOutcome> & { readonly created: boolea
 export function putDocument(path: WritePath, writer: Writer, document: Document): Promise<PutOutcome> {
   return inTurn(`${writer.principal.tenant} ${document.id}`, async () => {
     refuseForbiddenTuples(path, document);
-    const row = await claimDocument(path.documents, writer, document.id);
+    let row = await claimDocument(path.documents, writer, document.id);
     await auditWrite(path, writer, 'write_document', { documentId: document.id, source: writer.source });
 
+    const created = row.hash === undefined;
+    if (!created) {
+      // A narrowing never waits for embeddings.
+      if (document.relationships !== undefined) await path.documents.enqueueNarrow(row.no, document.relationships);
+      await settle(path, row.no);
+      // A deletion among the steps has taken the text along, and freed the id.
+      row = await claimDocument(path.documents, writer, document.id);
+    }
     const hash = contentHash(document);
     const unchanged = row.hash !== undefined && row.hash.equals(hash);
-    // A narrowing never waits for embeddings.
-    if (document.relationships !== undefined) {
-      await path.documents.enqueueNarrow(row.no, document.relationships);
-      await settle(path, row.no);
-    }
     const staged = unchanged
       ? await keepVersion(path, row, document.relationships)
       : await stageVersion(path, writer.principal.tenant, row.no, document, hash);
@@ -52,7 +55,7 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
       document_id: document.id,
       ...staged,
       status: settled ? 'published' : 'pending',
-      created: row.hash === undefined,
+      created,
     };
   });
 }
@@ -62,8 +65,10 @@ async function keepVersion(
   row: DocumentRow,
   relationships: readonly OwnRelationship[] | undefined,
 ) {
-  if (relationships !== undefined)
+  // One that is not in force may have a deletion before it: its own step comes after that.
+  if (relationships !== undefined || row.publishedVersion !== row.version) {
     await path.documents.enqueueRelationships(row.no, row.version, relationships);
+  }
   return { version: row.version, chunks: row.chunks };
 }
 

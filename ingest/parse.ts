@@ -83,7 +83,6 @@ const body = {
 
 /** The body of a PUT. Unknown fields are an error that names them. */
 export const documentBody = z.strictObject(body);
-export type DocumentBody = z.input<typeof documentBody>;
 export type Document = z.output<typeof documentBody> & { readonly id: string };
 
 const line = z.looseObject({ id: documentId, ...body });

@@ -3,13 +3,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const windows = process.platform === 'win32';
 const stamp = join(root, 'node_modules', '.clearance-ready');
-const node = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
+const bin = join(root, 'node_modules', '.bin');
+const node = join(root, 'node_modules', 'node', 'bin', windows ? 'node.exe' : 'node');
 const lock = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex');
@@ -21,26 +22,23 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
 
 if (!existsSync(node) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   console.error('Installing dependencies (once) …');
-  const install = spawnSync(
-    'npm',
-    ['ci', '--include=dev', '--ignore-scripts=false', '--no-audit', '--no-fund', '--loglevel=error'],
-    { cwd: root, stdio: ['ignore', 2, 'inherit'], shell: process.platform === 'win32' },
-  );
-  if (install.status !== 0) {
+  const args = ['ci', '--include=dev', '--ignore-scripts=false', '--no-audit', '--no-fund', '--loglevel=error'];
+  const { status } = spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 'inherit'], shell: windows });
+  if (status !== 0) {
     console.error('npm ci failed: see above. Nothing was started.');
-    process.exit(install.status ?? 1);
+    process.exit(status ?? 1);
   }
   writeFileSync(stamp, lock);
 }
 
 const [file, ...args] = process.argv.slice(2);
 if (file !== undefined) {
-  const run = spawn(node, [join(root, file), ...args], {
+  const child = spawn(node, [join(root, file), ...args], {
     stdio: 'inherit',
-    env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` },
   });
-  // Ctrl-C reaches both from the terminal; a service manager's signal is for this process alone and is passed on.
+  // Ctrl-C reaches the child by itself, for it goes to the whole group; a signal to this process alone doesn't.
   process.on('SIGINT', () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => run.kill(signal));
-  run.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
 }

@@ -52,8 +52,12 @@ export interface Documents {
     document: StagedDocument,
     relationships: readonly OwnRelationship[] | undefined,
   ): Promise<number>;
-  /** One transaction: only the step that puts relationships in force; the version stays. */
-  enqueueRelationships(no: number, version: number, relationships: readonly OwnRelationship[]): Promise<void>;
+  /** One transaction: only the step that puts relationships in force; the version stays, and must be the newest. */
+  enqueueRelationships(
+    no: number,
+    version: number,
+    relationships: readonly OwnRelationship[] | undefined,
+  ): Promise<void>;
   /** One transaction: hides the document and takes down that it is to go. False where there is none. */
   enqueueDelete(no: number): Promise<boolean>;
 

@@ -50,7 +50,7 @@ describe.skipIf(folder === undefined).each([
     for (const { id, text } of readNdjson<{ id: string; text: string }>(
       join(folder, collection, 'queries.ndjson'),
     )) {
-      const judged = judgements.get(String(id));
+      const judged = judgements.get(id);
       if (judged === undefined) continue;
       const { results, complete } = await retrieve(service.read, token, { query: text, k: 50 });
       expect(complete).toBe(true);

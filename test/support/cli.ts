@@ -19,6 +19,7 @@ export type Running = {
   readonly pid: number;
   readonly ended: Promise<Finished>;
   readonly output: () => string;
+  hasEnded(): boolean;
   /** The first match in its output so far and to come. Rejects where it ends without one. */
   said(pattern: RegExp): Promise<RegExpExecArray>;
   kill(signal: NodeJS.Signals): void;
@@ -75,6 +76,7 @@ export function startCommand(command: string, args: readonly string[], env: Env 
     pid: child.pid ?? 0,
     ended,
     output,
+    hasEnded: () => over,
     kill: (signal) => void child.kill(signal),
     async said(pattern) {
       for (;;) {

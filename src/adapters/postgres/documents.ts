@@ -1,4 +1,5 @@
 import type { DocumentRow, Documents, StagedDocument } from '../../ports/documents.ts';
+import { ClearanceError } from '../../types/errors.ts';
 import type { Database, Queryable } from './database.ts';
 import { postgresOutbox } from './outbox.ts';
 import { vectorLiteral } from './search/candidate-index.ts';
@@ -62,8 +63,18 @@ export function postgresDocuments(database: Database): Documents {
       );
     },
 
-    enqueueRelationships: (no, version, relationships) =>
-      enqueuePublish(database, no, version, relationships),
+    async enqueueRelationships(no, version, relationships) {
+      await database.transaction(async (tx) => {
+        await tx.query(`SELECT FROM documents WHERE no = $1 FOR UPDATE`, [no]);
+        const { rowCount } = await tx.query(
+          `SELECT FROM documents d JOIN versions v ON v.document_no = d.no AND v.version = d.version
+           WHERE d.no = $1 AND d.version = $2 AND d.source IS NOT NULL`,
+          [no, version],
+        );
+        if (rowCount === 0) throw changedMeanwhile();
+        await enqueuePublish(tx, no, version, relationships);
+      });
+    },
 
     ...postgresOutbox(database),
   };
@@ -71,13 +82,13 @@ export function postgresDocuments(database: Database): Documents {
 
 async function insertVersion(tx: Queryable, no: number, document: StagedDocument): Promise<number> {
   const { rows } = await tx.query<{ version: number }>(
-    `WITH next AS (UPDATE documents SET version = version + 1 WHERE no = $1 RETURNING version)
+    `WITH next AS (UPDATE documents SET version = version + 1 WHERE no = $1 AND source IS NOT NULL RETURNING version)
      INSERT INTO versions (document_no, version, title, metadata, source_url, text_hash)
      SELECT $1, version, $2, $3, $4, $5 FROM next RETURNING version`,
     [no, document.title, JSON.stringify(document.metadata), document.sourceUrl ?? null, document.hash],
   );
   const version = rows[0]?.version;
-  if (version === undefined) throw new Error(`document ${no} has no row`);
+  if (version === undefined) throw changedMeanwhile();
   return version;
 }
 
@@ -121,6 +132,11 @@ async function enqueuePublish(
     `INSERT INTO outbox (document_no, step, version, relationships) VALUES ($1, 'publish', $2, $3)`,
     [no, version, relationships === undefined ? null : JSON.stringify(relationships)],
   );
+}
+
+/** By the outbox's worker or another copy of the service, since the row was read. */
+function changedMeanwhile(): ClearanceError {
+  return new ClearanceError('store_unavailable', 'The document was deleted or replaced meanwhile. Try again.');
 }
 
 function toDocumentRow(row: Row): DocumentRow {

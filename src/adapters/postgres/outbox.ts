@@ -23,7 +23,9 @@ export function postgresOutbox(database: Database): Outbox {
   return {
     async lease(no) {
       const { rows } = await database.query<Row>(
-        `WITH head AS (SELECT id FROM outbox WHERE document_no = $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        // The oldest or none: with ORDER BY and LIMIT, a locked head would be passed over for the next.
+        `WITH head AS (
+           SELECT id FROM outbox WHERE id = (SELECT min(id) FROM outbox WHERE document_no = $1) FOR UPDATE SKIP LOCKED)
          UPDATE outbox o SET leased_until = now() + make_interval(secs => $2), attempts = attempts + 1
          FROM head, documents d
          WHERE o.id = head.id AND d.no = o.document_no AND (o.leased_until IS NULL OR o.leased_until < now())
@@ -108,6 +110,7 @@ export function postgresOutbox(database: Database): Outbox {
 
     async remove(step) {
       await database.transaction(async (tx) => {
+        await tx.query(`SELECT FROM documents WHERE no = $1 FOR UPDATE`, [step.documentNo]);
         await finish(tx, step);
         // A newer version may already be staged behind this step: it stays.
         const upTo = `(SELECT coalesce(min(version), 2147483647) FROM outbox WHERE document_no = $1)`;
