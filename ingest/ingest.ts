@@ -40,7 +40,8 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
     const created = row.hash === undefined;
     if (!created) {
       // A narrowing never waits for embeddings.
-      if (document.relationships !== undefined) await path.documents.enqueueNarrow(row.no, document.relationships);
+      if (document.relationships !== undefined)
+        await path.documents.enqueueNarrow(row.no, document.relationships);
       await settle(path, row.no);
       // A deletion among the steps has taken the text along, and freed the id.
       row = await claimDocument(path.documents, writer, document.id);

@@ -2,16 +2,13 @@ import { z } from 'zod';
 import { MAX_TUPLES_A_WRITE } from '../src/ports/engine.ts';
 import { metadataField } from '../src/types/filter.ts';
 import { parseInput } from '../src/types/parse.ts';
+import { isShallow, isStorable, MAX_LEVELS, UNSTORABLE } from '../src/types/text.ts';
 
 /** Bytes: an engine object has at most 256 with its type, `document:`. */
 export const MAX_ID_BYTES = 247;
 /** Bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 5 * 1024 * 1024;
 const MAX_METADATA_BYTES = 64 * 1024;
-
-/** Postgres can store neither; half a surrogate pair is what invalid UTF-16 in a JSON escape leaves. */
-const clean = (text: string) => !text.includes('\0') && text.isWellFormed();
-const CLEAN = 'holds a NUL or half a surrogate pair';
 
 export const documentId = z
   .string()
@@ -26,16 +23,24 @@ export const documentId = z
     'must not be ".", ".." or "*": clients and the engine rewrite these',
   );
 
+const TOO_DEEP = `has more than ${MAX_LEVELS} levels`;
+
+/** What the model says of it comes later. */
+const name = z.string().refine(isStorable, UNSTORABLE);
 const condition = z.strictObject({
-  name: z.string(),
-  context: z.record(z.string(), z.unknown()).exactOptional(),
+  name,
+  context: z
+    .record(z.string(), z.unknown())
+    .refine((value) => isShallow(value), { error: TOO_DEEP, abort: true })
+    .refine(isStorable, UNSTORABLE)
+    .exactOptional(),
 });
 const ownRelationship = z.strictObject({
-  user: z.string(),
-  relation: z.string(),
+  user: name,
+  relation: name,
   condition: condition.exactOptional(),
 });
-const key = z.strictObject({ user: z.string(), relation: z.string(), object: z.string() });
+const key = z.strictObject({ user: name, relation: name, object: name });
 export const tuple = key.extend({ condition: condition.exactOptional() });
 
 /** The body of POST /v1/relationships: applied whole or not at all. */
@@ -53,18 +58,19 @@ export type RelationshipChanges = z.input<typeof relationshipChanges>;
 
 const metadata = z
   .record(metadataField, z.unknown())
+  .refine((value) => isShallow(value), { error: TOO_DEEP, abort: true })
   .refine(
     (fields) => Buffer.byteLength(JSON.stringify(fields)) <= MAX_METADATA_BYTES,
     `has more than ${MAX_METADATA_BYTES} bytes`,
   )
-  .refine((fields) => clean(JSON.stringify(fields)) && !JSON.stringify(fields).includes('\\u0000'), CLEAN);
+  .refine(isStorable, UNSTORABLE);
 
 const body = {
   title: z
     .string()
     .refine((title) => title.trim() !== '', 'is empty')
     .refine((title) => title.length <= 1_000, 'has more than 1,000 characters')
-    .refine(clean, CLEAN),
+    .refine(isStorable, UNSTORABLE),
   text: z
     .string()
     .refine((text) => text.trim() !== '', 'is empty: a document needs text to be found by')
@@ -72,7 +78,7 @@ const body = {
       (text) => Buffer.byteLength(text) <= MAX_TEXT_BYTES,
       `has more than ${MAX_TEXT_BYTES} bytes; split the document`,
     )
-    .refine(clean, CLEAN),
+    .refine(isStorable, UNSTORABLE),
   metadata: metadata.default({}),
   source_url: z
     .url({ protocol: /^https?$/, error: 'is no http(s) URL' })

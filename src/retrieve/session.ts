@@ -4,6 +4,8 @@ import { ClearanceError } from '../types/errors.ts';
 import type { Principal } from '../types/principal.ts';
 
 const SESSION_LIFETIME_MS = 60 * 60 * 1_000;
+/** What an id can look like; a store is not asked for anything else. */
+const ISSUED = /^[\w-]{1,100}$/;
 
 export async function startSession(sessions: Sessions, principal: Principal): Promise<Session> {
   const session = {
@@ -22,12 +24,12 @@ export async function openSession(
   id: string | undefined,
 ): Promise<{ readonly id: string; readonly principal: Principal }> {
   if (id === undefined) return startSession(sessions, principal);
-  if (!(await sessions.isOpen(id, principal, new Date()))) throw noSuchSession();
+  if (!ISSUED.test(id) || !(await sessions.isOpen(id, principal, new Date()))) throw noSuchSession();
   return { id, principal };
 }
 
 export async function endSession(sessions: Sessions, principal: Principal, id: string): Promise<void> {
-  if (!(await sessions.end(id, principal))) throw noSuchSession();
+  if (!ISSUED.test(id) || !(await sessions.end(id, principal))) throw noSuchSession();
 }
 
 function noSuchSession(): ClearanceError {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ClearanceError } from './errors.ts';
+import { isStorable, UNSTORABLE } from './text.ts';
 
 /** A condition on a document's metadata, parsed. A missing field satisfies no comparison. */
 export type Filter =
@@ -24,8 +25,9 @@ export const metadataField = z
   .regex(/^[A-Za-z_][\w.-]{0,63}$/, 'must start with a letter or _ and have at most 64 of A-Z a-z 0-9 _ . -')
   .refine((name) => !['and', 'or', 'not'].includes(name), 'must not be "and", "or" or "not"');
 
-const scalar = z.union([z.string().max(1_000), z.number(), z.boolean()]);
-const ordered = z.union([z.string().max(1_000), z.number()]);
+const text = z.string().max(1_000).refine(isStorable, UNSTORABLE);
+const scalar = z.union([text, z.number(), z.boolean()]);
+const ordered = z.union([text, z.number()]);
 const comparison = z
   .strictObject({
     eq: scalar.optional(),

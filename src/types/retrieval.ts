@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ClearanceError } from './errors.ts';
 import { parseInput } from './parse.ts';
+import { isStorable, UNSTORABLE } from './text.ts';
 
 /** Largest number of passages one request can ask for. */
 export const MAX_K = 50;
@@ -13,7 +14,7 @@ export const retrieveRequest = z.strictObject({
     .string()
     .max(MAX_QUERY_LENGTH, `has more than ${MAX_QUERY_LENGTH} characters`)
     .refine((query) => query.trim() !== '', 'is empty')
-    .refine((query) => !query.includes('\0') && query.isWellFormed(), 'holds a NUL or half a surrogate pair'),
+    .refine(isStorable, UNSTORABLE),
   k: z.int().min(1).max(MAX_K).default(DEFAULT_K),
   session_id: z.string().min(1).max(100).optional(),
   filter: z.record(z.string(), z.unknown()).optional(),

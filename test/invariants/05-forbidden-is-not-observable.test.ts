@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Candidate, CandidateIndex } from '../../src/ports/search.ts';
+import type { Candidate, CandidateIndex, CandidateSearch } from '../../src/ports/search.ts';
+import { MAX_CHECKED_DOCUMENTS } from '../../src/retrieve/enforce.ts';
 import { type ReadPath, retrieve } from '../../src/retrieve/retrieve.ts';
 import type { RetrieveResponse } from '../../src/types/retrieval.ts';
-import { spoiled } from '../support/engines.ts';
+import { engineOf, spoiled } from '../support/engines.ts';
 import { type Http, serveHttp } from '../support/http.ts';
 import { put, writer } from '../support/seed.ts';
 import { openTestService, type TestService } from '../support/service.ts';
@@ -34,7 +35,7 @@ beforeAll(async () => {
     });
   }
   const as = await writer(service, { tenant: 'crowded' });
-  const secrets = Array.from({ length: 60 }, (_, i) => `secret-${i}`);
+  const secrets = Array.from({ length: 51 }, (_, i) => `secret-${i}`);
   await Promise.all(
     secrets.map((id) =>
       put(service.write, as, id, 'Lighthouse lighthouse lighthouse.', ['user:carl'], { year: 2021 }),
@@ -53,7 +54,7 @@ function comparable({ results, complete, certified }: RetrieveResponse) {
   return {
     complete,
     certified,
-    results: results.map(({ chunk_id: _, score, ...rest }) => ({ ...rest, score: Number(score.toFixed(5)) })),
+    results: results.map((result) => ({ ...result, chunk_id: '', score: Number(result.score.toFixed(5)) })),
   };
 }
 
@@ -97,7 +98,7 @@ describe('results, scores, complete and certified', () => {
     expect(crowded).toEqual(alone);
   });
 
-  it('lack nothing although 60 better documents are denied first', async () => {
+  it('lack nothing although 51 better documents are denied first', async () => {
     const firstRoundOnly: CandidateIndex = {
       ...service.read.index,
       async open(question, signal) {
@@ -109,6 +110,42 @@ describe('results, scores, complete and certified', () => {
     expect(faulty.crowded).not.toEqual(faulty.alone);
     const { crowded } = await both(service.read, { query: 'lighthouse', k: 10 });
     expect(crowded?.results).toHaveLength(3);
+  });
+});
+
+describe('complete', () => {
+  const searching = (search: Partial<CandidateSearch>): ReadPath => ({
+    ...service.read,
+    index: {
+      ...service.read.index,
+      open: async (question, signal) => ({ ...(await service.read.index.open(question, signal)), ...search }),
+    },
+  });
+  const ask = async (read: ReadPath) => retrieve(read, await bobIn('alone'), { query: 'lighthouse', k: 10 });
+
+  it('is false where the budget was spent and more may be left', async () => {
+    let asked = 0;
+    const endless = searching({
+      async next(count) {
+        const documents = Array.from({ length: count }, () => ({
+          documentId: `d${asked++}`,
+          version: 1,
+          score: 1,
+        }));
+        return { documents, exhausted: false };
+      },
+    });
+    const answer = await ask({ ...endless, engine: engineOf(() => false) });
+    expect(asked).toBe(MAX_CHECKED_DOCUMENTS);
+    expect(answer).toMatchObject({ results: [], complete: false, certified: false });
+  });
+
+  it('is false where an allowed document was replaced before its passages were looked for', async () => {
+    expect(await ask(service.read)).toMatchObject({ complete: true });
+    expect(await ask(searching({ within: async () => [] }))).toMatchObject({
+      complete: false,
+      certified: false,
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { deleteDocument, type WritePath } from '../../ingest/ingest.ts';
+import { deleteDocument, putDocument, type WritePath } from '../../ingest/ingest.ts';
+import { parseDocument } from '../../ingest/parse.ts';
 import { settle, startOutboxWorker } from '../../ingest/publish.ts';
 import type { Writer } from '../../ingest/writer.ts';
 import { retrieve } from '../../src/retrieve/retrieve.ts';
@@ -9,6 +10,18 @@ import { put, writer } from '../support/seed.ts';
 const OLD = 'The merger is off.';
 const NEW = 'The merger is on, at nine.';
 const tenant = 'default';
+const model = `model
+  schema 1.1
+type user
+type agent
+type folder
+  relations
+    define viewer: [user, document#viewer]
+type document
+  relations
+    define blocked: [user]
+    define viewer: [user, agent]
+    define can_read: viewer but not blocked`;
 
 let parts: Parts;
 let as: Writer;
@@ -17,7 +30,7 @@ let id: string;
 let made = 0;
 
 beforeAll(async () => {
-  parts = await openParts();
+  parts = await openParts(model);
   as = await writer(parts);
   tokens = {
     anne: await parts.token('anne'),
@@ -149,6 +162,38 @@ describe('an update takes away, hides, adds, publishes', () => {
   });
 });
 
+describe('an exclusion', () => {
+  const relationships = (blocked: boolean) => [
+    { user: 'user:bob', relation: 'viewer' },
+    ...(blocked ? [{ user: 'user:bob', relation: 'blocked' }] : []),
+  ];
+  const document = (text: string, blocked: boolean) =>
+    parseDocument(`${id}-excluding`, { title: id, text, relationships: relationships(blocked) });
+  const seenByBob = async () => {
+    const { results } = await retrieve(parts.read, tokens.bob, { query: 'merger', k: 50 });
+    return results.find((result) => result.document_id === `${id}-excluding`)?.text;
+  };
+
+  it('that is added hides the old text before the new is there', async () => {
+    await putDocument(parts.write, as, document(OLD, false));
+    const history: unknown[] = [];
+    const path = stepwise(parts.write, async (step) => void history.push({ step, bob: await seenByBob() }));
+    await putDocument(path, as, document(NEW, true));
+    expect(history).not.toContainEqual(expect.objectContaining({ bob: NEW }));
+  });
+
+  // Known defect: taking away a tuple on the subtracted side of a "but not" widens, and is done before the
+  // old version is hidden. When it is mended, this fails: turn it into an ordinary test.
+  it.fails('that is taken away does not show the old text', async () => {
+    await putDocument(parts.write, as, document(OLD, true));
+    const history: unknown[] = [];
+    const path = stepwise(parts.write, async (step) => void history.push({ step, bob: await seenByBob() }));
+    await putDocument(path, as, document(NEW, false));
+    expect(await seenByBob()).toBe(NEW);
+    expect(history).not.toContainEqual(expect.objectContaining({ bob: OLD }));
+  });
+});
+
 describe('a narrowing', () => {
   it('is in force before embeddings are asked for', async () => {
     const waitsForEmbeddings: WritePath['documents'] = {
@@ -262,41 +307,49 @@ describe('a deletion', () => {
   );
 
   it.each([
-    { failures: 1, wanted: undefined, then: undefined },
-    { failures: 1, wanted: ['user:bob'], then: OLD },
-    { failures: 2, wanted: undefined, then: undefined },
-    { failures: 2, wanted: ['user:bob'], then: OLD },
-  ])('that fails $failures times is done before the same text, put again for $wanted, is published', async (row) => {
-    let { failures } = row;
-    const path = stepwise(parts.write, async (step) => {
-      if (step === 'before remove' && failures-- > 0) throw new Error('failed');
-    });
-    expect(await deleteDocument(path, as, id)).toBe('pending');
-    const { status, version } = await put(path, as, id, OLD, row.wanted);
-    expect(status).toBe('published');
-    expect(await rowOf()).toMatchObject({ publishedVersion: version, source: 'wiki', chunks: 1 });
-    expect(await seen()).toEqual({ anne: undefined, bob: row.then, both: undefined });
-  });
+    { failures: 1, wanted: undefined, forBob: undefined },
+    { failures: 1, wanted: ['user:bob'], forBob: OLD },
+    { failures: 2, wanted: undefined, forBob: undefined },
+    { failures: 2, wanted: ['user:bob'], forBob: OLD },
+  ])(
+    'that fails $failures times is done before the same text, put again for $wanted, is published',
+    async (row) => {
+      let { failures } = row;
+      const path = stepwise(parts.write, async (step) => {
+        if (step === 'before remove' && failures-- > 0) throw new Error('failed');
+      });
+      expect(await deleteDocument(path, as, id)).toBe('pending');
+      const { status, version } = await put(path, as, id, OLD, row.wanted);
+      expect(status).toBe('published');
+      expect(await rowOf()).toMatchObject({ publishedVersion: version, source: 'wiki', chunks: 1 });
+      expect(await seen()).toEqual({ anne: undefined, bob: row.forBob, both: undefined });
+    },
+  );
 
-  it.each([OLD, NEW])('that the worker does in the middle of a PUT leaves no document without an owner: %s', async (text) => {
-    const failing = stepwise(parts.write, async (step) => {
-      if (step === 'before remove') throw new Error('failed');
-    });
-    await deleteDocument(failing, as, id);
-    const byWorker = async () => void (await settle(parts.write, (await rowOf())?.no ?? 0));
-    const { documents } = failing;
-    const overtaken: WritePath = {
-      ...failing,
-      documents: {
-        ...documents,
-        stage: async (...staged) => (await byWorker(), documents.stage(...staged)),
-        enqueueRelationships: async (...asked) => (await byWorker(), documents.enqueueRelationships(...asked)),
-      },
-    };
-    await expect(put(overtaken, as, id, text)).rejects.toMatchObject({ code: 'store_unavailable' });
-    expect(await put(parts.write, as, id, text)).toMatchObject({ status: 'published' });
-    expect(await rowOf()).toMatchObject({ source: 'wiki' });
-  });
+  it.each([OLD, NEW])(
+    'that the worker does in the middle of a PUT leaves no document without an owner: %s',
+    async (text) => {
+      const failing = stepwise(parts.write, async (step) => {
+        if (step === 'before remove') throw new Error('failed');
+      });
+      await deleteDocument(failing, as, id);
+      const byWorker = async () => void (await settle(parts.write, (await rowOf())?.no ?? 0));
+      const { documents } = failing;
+      const overtaken: WritePath = {
+        ...failing,
+        documents: {
+          ...documents,
+          stage: async (...staged) => (await byWorker(), documents.stage(...staged)),
+          enqueueRelationships: async (...asked) => (
+            await byWorker(), documents.enqueueRelationships(...asked)
+          ),
+        },
+      };
+      await expect(put(overtaken, as, id, text)).rejects.toMatchObject({ code: 'store_unavailable' });
+      expect(await put(parts.write, as, id, text)).toMatchObject({ status: 'published' });
+      expect(await rowOf()).toMatchObject({ source: 'wiki' });
+    },
+  );
 });
 
 describe('a version that is replaced while a request is under way', () => {

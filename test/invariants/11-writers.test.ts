@@ -9,7 +9,7 @@ import { openTestService, type TestService } from '../support/service.ts';
 let service: TestService;
 let http: Http;
 let hr: string;
-let it_: string;
+let itDesk: string;
 let admin: string;
 let anne: string;
 const folder = { user: 'user:eve', relation: 'viewer', object: 'folder:shared' };
@@ -18,7 +18,7 @@ beforeAll(async () => {
   service = await openTestService();
   http = await serveHttp(service);
   hr = await service.token('hr-sync', { scopes: ['ingest'], source: 'hr' });
-  it_ = await service.token('it-sync', { scopes: ['ingest'], source: 'it' });
+  itDesk = await service.token('it-sync', { scopes: ['ingest'], source: 'it' });
   admin = await service.token('root', { scopes: ['admin'] });
   anne = await service.token('anne');
 });
@@ -56,17 +56,17 @@ describe('an ingest token writes only the documents of its source', () => {
   it("and not another source's", async () => {
     const unguarded = await serveHttp({ ...service, write: skipping(service.write, 'it') });
     await write(http, hr, 'contract', 'The contract.');
-    expect(await write(unguarded, it_, 'contract', 'Overwritten.')).toMatchObject({ status: 200 });
+    expect(await write(unguarded, itDesk, 'contract', 'Overwritten.')).toMatchObject({ status: 200 });
     expect(await textOf('contract')).toBe('Overwritten.');
-    expect(await unguarded.send('DELETE', '/v1/documents/contract', { token: it_ })).toMatchObject({
+    expect(await unguarded.send('DELETE', '/v1/documents/contract', { token: itDesk })).toMatchObject({
       status: 204,
     });
     await unguarded.close();
 
     await write(http, hr, 'contract', 'The contract.');
     const forbidden = { status: 403, body: { code: 'forbidden' } };
-    expect(await write(http, it_, 'contract', 'Overwritten.', ['user:eve'])).toMatchObject(forbidden);
-    expect(await http.send('DELETE', '/v1/documents/contract', { token: it_ })).toMatchObject(forbidden);
+    expect(await write(http, itDesk, 'contract', 'Overwritten.', ['user:eve'])).toMatchObject(forbidden);
+    expect(await http.send('DELETE', '/v1/documents/contract', { token: itDesk })).toMatchObject(forbidden);
     expect(await textOf('contract')).toBe('The contract.');
     await expect(readDocument(service.read, await service.token('eve'), 'contract')).rejects.toMatchObject({
       code: 'not_found',
@@ -79,7 +79,7 @@ describe('an ingest token writes only the documents of its source', () => {
       JSON.stringify({ id, ...body('Imported.', ['user:anne']) }),
     );
     const answer = await http.send('POST', '/v1/documents/import', {
-      token: it_,
+      token: itDesk,
       raw: lines.join('\n'),
       headers: { 'content-type': 'application/x-ndjson' },
     });
@@ -97,9 +97,9 @@ describe('an ingest token writes only the documents of its source', () => {
 
   it('takes an id that its former source has given up, and not one minute before', async () => {
     await write(http, hr, 'relay', 'Of hr.');
-    expect(await write(http, it_, 'relay', 'Of it.')).toMatchObject({ status: 403 });
+    expect(await write(http, itDesk, 'relay', 'Of it.')).toMatchObject({ status: 403 });
     await http.send('DELETE', '/v1/documents/relay', { token: hr });
-    expect(await write(http, it_, 'relay', 'Of it.')).toMatchObject({ status: 201 });
+    expect(await write(http, itDesk, 'relay', 'Of it.')).toMatchObject({ status: 201 });
     expect(await write(http, hr, 'relay', 'Of hr.')).toMatchObject({ status: 403 });
   });
 
@@ -128,7 +128,7 @@ describe('relationships of other objects', () => {
 
     const change = (token: string) =>
       http.send('POST', '/v1/relationships', { token, json: { writes: [folder] } });
-    for (const token of [hr, it_, anne])
+    for (const token of [hr, itDesk, anne])
       expect(await change(token)).toMatchObject({ status: 403, body: { code: 'forbidden' } });
     await expect(
       writeRelationships(service.write, await writer(service), { writes: [folder] }),

@@ -1,31 +1,72 @@
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
-import { openDatabase } from '../../src/adapters/postgres/database.ts';
+import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
-import type { TestService } from '../support/service.ts';
+import type { Embeddings } from '../../src/ports/embeddings.ts';
+
+type Chunk = {
+  readonly id: string;
+  readonly document: string;
+  readonly ordinal: number;
+  readonly embedding: Float64Array;
+  readonly weights: readonly (readonly [dimension: number, weight: number])[];
+};
 
 const K1 = 1.2;
 
-/** The brute-force answer: every passage of the documents that may be read, scored one by one, in this file's own words. */
-export async function authorisedTop(
-  { config }: TestService,
-  query: string,
-  documents: readonly string[],
-  k: number,
-): Promise<string[]> {
-  const { connection } = await openEmbeddedStore(config.dataDir);
-  const database = openDatabase({ ...connection, max: 1 });
-  try {
-    const embeddings = await staticEmbeddings();
-    const [vector] = await embeddings.embed([query]);
-    const { rows: lexemes } = await database.query<{ dimension: number; df: number; n: number }>(
+/** The brute-force answer: every passage held in memory and scored one by one, in this file's own words. */
+export class Oracle {
+  readonly #chunks: readonly Chunk[];
+  readonly #embeddings: Embeddings;
+  readonly #database: Database;
+
+  static async load(dataDir: string): Promise<Oracle> {
+    const { connection } = await openEmbeddedStore(dataDir);
+    const database = openDatabase({ ...connection, max: 1 });
+    return new Oracle(await loadChunks(database), await staticEmbeddings(), database);
+  }
+
+  constructor(chunks: readonly Chunk[], embeddings: Embeddings, database: Database) {
+    this.#chunks = chunks;
+    this.#embeddings = embeddings;
+    this.#database = database;
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  /** The ids of the best k passages of these documents. */
+  async top(query: string, documents: ReadonlySet<string>, k: number): Promise<string[]> {
+    const [vector = new Float32Array()] = await this.#embeddings.embed([query]);
+    const idf = await this.#idf(query);
+    const bound = [...idf.values()].reduce((sum, value) => sum + value * (K1 + 1), 0);
+    const w = this.#embeddings.denseWeight;
+    return this.#chunks
+      .filter(({ document }) => documents.has(document))
+      .map((chunk) => {
+        const dense = chunk.embedding.reduce((sum, x, i) => sum + x * (vector[i] ?? 0), 0);
+        const lexical = chunk.weights.reduce((sum, [dimension, weight]) => sum + weight * (idf.get(dimension) ?? 0), 0);
+        return { ...chunk, score: w * dense + (bound === 0 ? 0 : ((1 - w) * lexical) / bound) };
+      })
+      .toSorted((a, b) => b.score - a.score || compare(a.document, b.document) || a.ordinal - b.ordinal)
+      .slice(0, k)
+      .map(({ id }) => id);
+  }
+
+  async #idf(query: string): Promise<Map<number, number>> {
+    const { rows } = await this.#database.query<{ dimension: number; df: number; n: number }>(
       `SELECT f.dimension, f.chunks AS df, (SELECT chunks FROM collections) AS n
-       FROM unnest(to_tsvector('english', $1)) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)`,
+       FROM unnest(to_tsvector('english', $1)) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)
+       WHERE f.chunks > 0`,
       [query],
     );
-    const idf = new Map(
-      lexemes.map(({ dimension, df, n }) => [dimension, Math.log(1 + (n - df + 0.5) / (df + 0.5))]),
-    );
-    const bound = [...idf.values()].reduce((sum, value) => sum + value * (K1 + 1), 0);
+    return new Map(rows.map(({ dimension, df, n }) => [dimension, Math.log(1 + (n - df + 0.5) / (df + 0.5))]));
+  }
+}
+
+async function loadChunks(database: Database): Promise<Chunk[]> {
+  const chunks: Chunk[] = [];
+  for (;;) {
     const { rows } = await database.query<{
       id: number;
       document: string;
@@ -34,38 +75,31 @@ export async function authorisedTop(
       weights: string;
     }>(
       `SELECT c.id, d.id AS document, c.ordinal, c.embedding::text, c.weights::text FROM documents d
-       JOIN chunks c ON c.document_no = d.no AND c.version = d.published_version WHERE d.id = ANY($1)`,
-      [documents],
+       JOIN chunks c ON c.document_no = d.no AND c.version = d.version WHERE c.id > $1 ORDER BY c.id LIMIT 2000`,
+      [Number(chunks.at(-1)?.id ?? 0)],
     );
-    return rows
-      .map((row) => {
-        const dense = numbers(row.embedding).reduce((sum, x, i) => sum + x * (vector?.[i] ?? 0), 0);
-        const lexical = entries(row.weights).reduce(
-          (sum, [dimension, weight]) => sum + weight * (idf.get(dimension) ?? 0),
-          0,
-        );
-        const w = embeddings.denseWeight;
-        return { ...row, score: w * dense + (bound === 0 ? 0 : ((1 - w) * lexical) / bound) };
-      })
-      .toSorted(
-        (a, b) =>
-          b.score - a.score ||
-          (a.document < b.document ? -1 : a.document > b.document ? 1 : a.ordinal - b.ordinal),
-      )
-      .slice(0, k)
-      .map(({ id }) => String(id));
-  } finally {
-    await database.close();
+    if (rows.length === 0) return chunks;
+    chunks.push(
+      ...rows.map(({ id, embedding, weights, ...chunk }) => ({
+        ...chunk,
+        id: String(id),
+        embedding: Float64Array.from(embedding.slice(1, -1).split(','), Number),
+        weights: entries(weights),
+      })),
+    );
   }
-}
-
-function numbers(literal: string): number[] {
-  return literal.slice(1, -1).split(',').map(Number);
 }
 
 function entries(literal: string): [number, number][] {
   const inner = literal.slice(1, literal.indexOf('}'));
   return inner === ''
     ? []
-    : inner.split(',').map((entry) => entry.split(':').map(Number) as [number, number]);
+    : inner.split(',').map((entry) => {
+        const [dimension = '', weight = ''] = entry.split(':');
+        return [Number(dimension), Number(weight)];
+      });
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

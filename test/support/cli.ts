@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -98,10 +98,17 @@ export async function serve(dataDir: string, env: Env = {}): Promise<Served> {
   return { ...service, url };
 }
 
-/** The process of the store of a data folder, if it has one. */
-export function storePid(dataDir: string): number | undefined {
+/** A copy of a data folder that nobody has open: making one takes seconds. */
+export function copyOf(template: string): string {
+  const folder = freshFolder();
+  cpSync(template, folder, { recursive: true });
+  return folder;
+}
+
+/** The process of the store of a data folder, and the command that started it, if there is one. */
+export function storeOf(dataDir: string): { readonly pid: number; readonly ownerPid: number } | undefined {
   try {
-    return (JSON.parse(readFileSync(join(dataDir, 'store.json'), 'utf8')) as { pid: number }).pid;
+    return JSON.parse(readFileSync(join(dataDir, 'store.json'), 'utf8')) as { pid: number; ownerPid: number };
   } catch {
     return undefined;
   }

@@ -19,7 +19,14 @@ const DIMENSION = 8;
 /** An OpenAI-compatible endpoint on this machine. */
 export async function startEmbeddings(model = 'fake'): Promise<EmbeddingsEndpoint> {
   const texts: string[] = [];
-  let hold: { readonly at: number; readonly reached: () => void; readonly until: Promise<void>; readonly release: () => void } | undefined;
+  let hold:
+    | {
+        readonly at: number;
+        readonly reached: () => void;
+        readonly until: Promise<void>;
+        readonly release: () => void;
+      }
+    | undefined;
 
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
     const { input } = (await json(request)) as { input: string[] };

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { type HttpParts, httpServer } from '../../src/doors/http/server.ts';
 
@@ -45,15 +45,17 @@ async function send(url: string, method: string, path: string, sent: Sent = {}):
     ...sent.headers,
   };
   const outgoing = request({ hostname, port, method, path, headers, agent: false }, (response) => {
-    void buffer(response).then((bytes) => {
-      const text = bytes.toString('utf8');
-      const { date, ...rest } = response.headers;
-      resolve({ status: response.statusCode ?? 0, headers: rest, text, body: bodyOf(text) });
-    }, reject);
+    void read(response).then(resolve, reject);
   });
   outgoing.on('error', reject);
   outgoing.end(payload);
   return promise;
+}
+
+async function read(response: IncomingMessage): Promise<Answer> {
+  const text = (await buffer(response)).toString('utf8');
+  const { date: _, ...headers } = response.headers;
+  return { status: response.statusCode ?? 0, headers, text, body: bodyOf(text) };
 }
 
 function bodyOf(text: string): Answer['body'] {

@@ -136,7 +136,10 @@ async function enqueuePublish(
 
 /** By the outbox's worker or another copy of the service, since the row was read. */
 function changedMeanwhile(): ClearanceError {
-  return new ClearanceError('store_unavailable', 'The document was deleted or replaced meanwhile. Try again.');
+  return new ClearanceError(
+    'store_unavailable',
+    'The document was deleted or replaced meanwhile. Try again.',
+  );
 }
 
 function toDocumentRow(row: Row): DocumentRow {

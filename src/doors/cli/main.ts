@@ -5,7 +5,7 @@ import { scopes } from '../../types/principal.ts';
 import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
 import { told } from './told.ts';
 
-// A command loads what it needs when it runs: `token` must not wait for the store's code.
+// A command reads the configuration, then loads what it needs: neither a mistake nor `token` waits for the store's code.
 const program = new Command('clearance')
   .description('Every passage the person asking may read, and not one more.')
   .showHelpAfterError();
@@ -13,7 +13,10 @@ const program = new Command('clearance')
 program
   .command('serve')
   .description('run the service: HTTP on HOST and PORT, data in CLEARANCE_DATA_DIR')
-  .action(async () => (await import('./serve.ts')).serve(readConfig(process.env)));
+  .action(async () => {
+    const config = readConfig(process.env);
+    await (await import('./serve.ts')).serve(config);
+  });
 
 program
   .command('ingest')
@@ -24,10 +27,8 @@ program
     'NDJSON of {user, relation, object, condition?}, written before the documents',
   )
   .action(async (path: string | undefined, options: { relationships?: string }) => {
-    process.exitCode = await (await import('./ingest.ts')).ingest(readConfig(process.env), {
-      path,
-      ...options,
-    });
+    const config = readConfig(process.env);
+    process.exitCode = await (await import('./ingest.ts')).ingest(config, { path, ...options });
   });
 
 program
@@ -38,9 +39,10 @@ program
   .option('--agent <agent>', 'the agent that asks for them: agent:support-bot', parseUser('agent'))
   .option('-k <number>', 'how many passages', parseCount, DEFAULT_K)
   .option('--json', 'the whole answer as JSON')
-  .action(async (question: string, options: { as: string; agent?: string; k: number; json?: true }) =>
-    (await import('./ask.ts')).ask(readConfig(process.env), question, options),
-  );
+  .action(async (question: string, options: { as: string; agent?: string; k: number; json?: true }) => {
+    const config = readConfig(process.env);
+    await (await import('./ask.ts')).ask(config, question, options);
+  });
 
 program
   .command('token')
@@ -50,14 +52,18 @@ program
   .option('--scope <scope...>', `what it may do: ${scopes.join(', ')}`, ['retrieve'])
   .option('--source <source>', 'whose documents an ingest token may write')
   .option('--hours <hours>', 'how long it is valid', Number, 8)
-  .action(async (options: TokenOptions) =>
-    (await import('./token.ts')).token(readConfig(process.env), options),
-  );
+  .action(async (options: TokenOptions) => {
+    const config = readConfig(process.env);
+    await (await import('./token.ts')).token(config, options);
+  });
 
 program
   .command('reembed')
   .description('embed every passage again with the configured model; stop the service first')
-  .action(async () => (await import('./reembed.ts')).reembedAll(readConfig(process.env)));
+  .action(async () => {
+    const config = readConfig(process.env);
+    await (await import('./reembed.ts')).reembedAll(config);
+  });
 
 program
   .command('model')

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { ClearanceError } from '../../types/errors.ts';
 
-/** JSON bodies whose bytes are valid UTF-8, and NDJSON as the raw stream. */
-export function addBodyParsers(app: FastifyInstance): void {
+/** JSON bodies whose bytes are valid UTF-8, and nothing else. */
+export function addJsonParser(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -16,5 +16,9 @@ export function addBodyParsers(app: FastifyInstance): void {
       else done(new ClearanceError('invalid_request', 'The body is not valid JSON.'));
     });
   });
-  app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
+}
+
+/** NDJSON as the raw stream, in the routes of this scope. */
+export function addNdjsonParser(scope: FastifyInstance): void {
+  scope.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
 }

@@ -4,7 +4,7 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WritePath } from '../../../ingest/ingest.ts';
 import type { ReadPath } from '../../retrieve/retrieve.ts';
 import { ClearanceError } from '../../types/errors.ts';
-import { addBodyParsers } from './body.ts';
+import { addJsonParser } from './body.ts';
 import { sendProblem, toProblem } from './problem.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
@@ -15,8 +15,8 @@ import { sessionRoutes } from './routes/sessions.ts';
 export type HttpParts = { readonly read: ReadPath; readonly write: WritePath; readonly ready: Readiness };
 
 const BODY_LIMIT = 10 * 1024 * 1024;
-/** Characters of a path parameter: a document id of 247 bytes, each percent-encoded. */
-const MAX_PARAM_LENGTH = 247 * 3;
+/** Characters of a path parameter: all that Node takes as a request's head, for what an id may be is said elsewhere. */
+const MAX_PARAM_LENGTH = 16 * 1024;
 
 export async function httpServer(
   parts: HttpParts,
@@ -30,6 +30,8 @@ export async function httpServer(
     logController: new LogController({ disableRequestLogging: true }),
     // A connection that idles must not hold up the end of the service.
     forceCloseConnections: 'idle',
+    // Of a path that is not validly encoded; no handler has it yet.
+    frameworkErrors: (error, request, reply) => void sendProblem(reply, toProblem(error, request)),
   });
 
   // Schemas here are for the OpenAPI document; each path checks its own input, so every door refuses the same.
@@ -41,7 +43,7 @@ export async function httpServer(
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, new ClearanceError('not_found', 'No such path.')),
   );
-  addBodyParsers(app);
+  addJsonParser(app);
 
   await app.register(swagger, {
     openapi: {

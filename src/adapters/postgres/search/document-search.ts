@@ -8,7 +8,8 @@ export function documentSearch(database: Queryable, tenant: string, documentId: 
     exact: () => true,
 
     async next() {
-      if (asked) return { documents: [], exhausted: true };
+      // Postgres refuses a NUL, even in a question.
+      if (asked || documentId.includes('\0')) return { documents: [], exhausted: true };
       asked = true;
       const { rows } = await database.query<{ version: number }>(
         `SELECT published_version AS version FROM documents

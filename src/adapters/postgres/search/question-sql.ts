@@ -44,9 +44,8 @@ export function searchSql(question: PreparedQuestion): SearchSql {
       ? ''
       : 'JOIN versions v ON v.document_no = d.no AND v.version = d.published_version';
   const filter = question.filter === undefined ? '' : `AND ${filterSql(question.filter, bind)}`;
-  const tenant = bind(question.tenant);
   const searchable = `FROM chunks c
     JOIN documents d ON d.no = c.document_no AND d.published_version = c.version ${versions}
-    WHERE c.tenant = ${tenant} AND d.tenant = ${tenant} ${filter}`;
+    WHERE d.tenant = ${bind(question.tenant)} ${filter}`;
   return { bind, values, dense, lexical, fused, searchable };
 }

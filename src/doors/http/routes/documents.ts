@@ -10,6 +10,7 @@ import { documentResponse, readDocument } from '../../../retrieve/read-document.
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import { ClearanceError } from '../../../types/errors.ts';
 import { bearerToken } from '../bearer.ts';
+import { addNdjsonParser } from '../body.ts';
 import { problem } from '../problem.ts';
 
 type ById = { Params: { id: string } };
@@ -67,26 +68,29 @@ export function documentRoutes(
     },
   );
 
-  app.post(
-    '/v1/documents/import',
-    {
-      schema: {
-        summary: 'NDJSON in, NDJSON out: one line for each document, with its outcome',
-        response: { 200: lineOutcome, ...errors },
+  void app.register(async (scope) => {
+    addNdjsonParser(scope);
+    scope.post(
+      '/v1/documents/import',
+      {
+        schema: {
+          summary: 'NDJSON in, NDJSON out: one line for each document, with its outcome',
+          response: { 200: lineOutcome, ...errors },
+        },
       },
-    },
-    async (request, reply) => {
-      const as = await writer(bearerToken(request));
-      const { body } = request;
-      if (!(body instanceof Readable)) {
-        throw new ClearanceError('unsupported_media_type', 'Send an import as application/x-ndjson.');
-      }
-      const outcomes = importDocuments(write, as, body);
-      return reply
-        .type('application/x-ndjson')
-        .send(Readable.from(asNdjson(outcomes, request.log.error.bind(request.log))));
-    },
-  );
+      async (request, reply) => {
+        const as = await writer(bearerToken(request));
+        const { body } = request;
+        if (!(body instanceof Readable)) {
+          throw new ClearanceError('unsupported_media_type', 'Send an import as application/x-ndjson.');
+        }
+        const outcomes = importDocuments(write, as, body);
+        return reply
+          .type('application/x-ndjson')
+          .send(Readable.from(asNdjson(outcomes, request.log.error.bind(request.log))));
+      },
+    );
+  });
 }
 
 /** The status has gone out by then, so a failure ends the stream with a line that says so. */
