@@ -13,8 +13,8 @@ export type Publishing = {
 };
 
 const RETRY_SECONDS = 5;
-/** How long a writer waits for its document to be in force before it is told `pending`. */
-const PATIENCE_MS = 10_000;
+/** How long a writer waits while another carries out the document's steps, before it is told `pending`. */
+const PATIENCE_MS = 30_000;
 
 /**
  * Carries out what the outbox holds for one document, in order, and says whether nothing is left. A step
@@ -22,10 +22,11 @@ const PATIENCE_MS = 10_000;
  */
 export async function settle(parts: Publishing, documentNo: number): Promise<boolean> {
   const deadline = Date.now() + PATIENCE_MS;
-  while (Date.now() < deadline) {
+  for (;;) {
     const step = await parts.documents.lease(documentNo);
     if (step === undefined) return true;
     if (step === 'busy') {
+      if (Date.now() > deadline) return false;
       await sleep(25);
       continue;
     }
@@ -37,7 +38,6 @@ export async function settle(parts: Publishing, documentNo: number): Promise<boo
       return false;
     }
   }
-  return false;
 }
 
 /**

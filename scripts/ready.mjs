@@ -22,7 +22,14 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
 
 if (!existsSync(node) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   console.error('Installing dependencies (once) …');
-  const args = ['ci', '--include=dev', '--ignore-scripts=false', '--no-audit', '--no-fund', '--loglevel=error'];
+  const args = [
+    'ci',
+    '--include=dev',
+    '--ignore-scripts=false',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   const { status } = spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 'inherit'], shell: windows });
   if (status !== 0) {
     console.error('npm ci failed: see above. Nothing was started.');

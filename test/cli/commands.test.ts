@@ -6,11 +6,23 @@ import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
 import { type Env, freshFolder, root, run } from '../support/cli.ts';
 
 const dataDir = join(freshFolder(), 'data');
-const clearance = (args: readonly string[], env: Env = {}) => run(args, { CLEARANCE_DATA_DIR: dataDir, ...env });
+const clearance = (args: readonly string[], env: Env = {}) =>
+  run(args, { CLEARANCE_DATA_DIR: dataDir, ...env });
 
 describe('clearance token', () => {
   it('prints the token and nothing else, of whom and for what was said, without a store', async () => {
-    const args = ['token', '--as', 'user:anne', '--agent', 'agent:bot', '--scope', 'retrieve', 'ingest', '--source', 'wiki'];
+    const args = [
+      'token',
+      '--as',
+      'user:anne',
+      '--agent',
+      'agent:bot',
+      '--scope',
+      'retrieve',
+      'ingest',
+      '--source',
+      'wiki',
+    ];
     const { code, stdout, stderr } = await clearance(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
@@ -25,7 +37,11 @@ describe('clearance token', () => {
   });
 
   it.each([
-    ['an unknown scope', ['--as', 'anne', '--scope', 'write'], /Unknown scope write; there are retrieve, ingest, admin/],
+    [
+      'an unknown scope',
+      ['--as', 'anne', '--scope', 'write'],
+      /Unknown scope write; there are retrieve, ingest, admin/,
+    ],
     ['no one to be', [], /required option '--as <user>'/],
     ['an empty name', ['--as', 'user:'], /give a name, as in user:anne/],
     ['a source missing', ['--as', 'anne', '--scope', 'ingest'], /source/],
@@ -42,21 +58,64 @@ describe('clearance token', () => {
 
 describe('a mistake of the operator', () => {
   const badModel = join(freshFolder(), 'bad.fga');
-  writeFileSync(badModel, 'model\n  schema 1.1\ntype user\ntype document\n  relations\n    define can_read: nobody\n');
+  writeFileSync(
+    badModel,
+    'model\n  schema 1.1\ntype user\ntype document\n  relations\n    define can_read: nobody\n',
+  );
 
   it.each<[string, readonly string[], Env, RegExp]>([
-    ['production mode', ['serve'], { CLEARANCE_MODE: 'production' }, /Production mode needs an OIDC issuer.*OIDC_ISSUER is missing/],
+    [
+      'production mode',
+      ['serve'],
+      { CLEARANCE_MODE: 'production' },
+      /Production mode needs an OIDC issuer.*OIDC_ISSUER is missing/,
+    ],
     ['an unknown mode', ['serve'], { CLEARANCE_MODE: 'prod' }, /CLEARANCE_MODE/],
     ['a database of its own', ['serve'], { DATABASE_URL: 'postgres://x' }, /Not built yet: DATABASE_URL/],
-    ['an OpenFGA server', ['ask', 'x', '--as', 'anne'], { OPENFGA_API_URL: 'http://x' }, /Not built yet: OPENFGA_API_URL/],
+    [
+      'an OpenFGA server',
+      ['ask', 'x', '--as', 'anne'],
+      { OPENFGA_API_URL: 'http://x' },
+      /Not built yet: OPENFGA_API_URL/,
+    ],
     ['a port that is none', ['serve'], { PORT: '99999' }, /PORT/],
-    ['a model that is not there', ['serve'], { AUTHORIZATION_MODEL: '/no/model.fga' }, /authorization model \/no\/model\.fga can not be used.*no such file/],
-    ['a model with a mistake', ['serve'], { AUTHORIZATION_MODEL: badModel }, /bad\.fga can not be used: .*nobody/],
-    ['a relation that the model lacks', ['serve'], { GUARDED_RELATION: 'page#can_read' }, /GUARDED_RELATION is page#can_read.*Its types: user, agent, group, folder, document/],
-    ['a relation that is no relation', ['serve'], { GUARDED_RELATION: 'can_read' }, /GUARDED_RELATION: must look like document#can_read/],
+    [
+      'a model that is not there',
+      ['serve'],
+      { AUTHORIZATION_MODEL: '/no/model.fga' },
+      /authorization model \/no\/model\.fga can not be used.*no such file/,
+    ],
+    [
+      'a model with a mistake',
+      ['serve'],
+      { AUTHORIZATION_MODEL: badModel },
+      /bad\.fga can not be used: .*nobody/,
+    ],
+    [
+      'a relation that the model lacks',
+      ['serve'],
+      { GUARDED_RELATION: 'page#can_read' },
+      /GUARDED_RELATION is page#can_read.*Its types: user, agent, group, folder, document/,
+    ],
+    [
+      'a relation that is no relation',
+      ['serve'],
+      { GUARDED_RELATION: 'can_read' },
+      /GUARDED_RELATION: must look like document#can_read/,
+    ],
     ['an embedding model without a key', ['serve'], { EMBEDDING_MODEL: 'm' }, /OPENAI_API_KEY/],
-    ['an embeddings endpoint that is not there', ['serve'], { EMBEDDING_MODEL: 'm', OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://127.0.0.1:9' }, /embeddings endpoint can't be used/],
-    ['a token of someone else’s issuer', ['token', '--as', 'anne'], { OIDC_ISSUER: 'https://issuer.example' }, /unset OIDC_ISSUER/],
+    [
+      'an embeddings endpoint that is not there',
+      ['serve'],
+      { EMBEDDING_MODEL: 'm', OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://127.0.0.1:9' },
+      /embeddings endpoint can't be used/,
+    ],
+    [
+      'a token of someone else’s issuer',
+      ['token', '--as', 'anne'],
+      { OIDC_ISSUER: 'https://issuer.example' },
+      /unset OIDC_ISSUER/,
+    ],
     ['nothing to ingest', ['ingest'], {}, /Name a file or folder/],
     ['a file that is not there', ['ingest', '/no/file.ndjson'], {}, /There is no \/no\/file\.ndjson/],
     ['no number of passages', ['ask', 'x', '--as', 'anne', '-k', 'many'], {}, /a whole number from 1 to 50/],
@@ -74,7 +133,9 @@ describe('clearance model test', () => {
   const models = (name: string) => join(root, name);
 
   it('exits with 0 where all tests pass', async () => {
-    const files = ['default', 'sales', 'support', 'time-bound'].map((name) => models(`models/${name}.fga.yaml`));
+    const files = ['default', 'sales', 'support', 'time-bound'].map((name) =>
+      models(`models/${name}.fga.yaml`),
+    );
     const { code, stdout } = await clearance(['model', 'test', ...files]);
     expect(code).toBe(0);
     for (const file of files) expect(stdout).toContain(file);
@@ -84,7 +145,12 @@ describe('clearance model test', () => {
     ['a test fails', models('test/model-test/fixtures/wrong.fga.yaml')],
     ['a file is not there', '/no/such.fga.yaml'],
   ])('exits with 1 where %s, and runs the others', async (_, file) => {
-    const { code, stdout, stderr } = await clearance(['model', 'test', file, models('models/default.fga.yaml')]);
+    const { code, stdout, stderr } = await clearance([
+      'model',
+      'test',
+      file,
+      models('models/default.fga.yaml'),
+    ]);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
     expect(stdout).toContain('models/default.fga.yaml');
   });

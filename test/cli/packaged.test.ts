@@ -4,7 +4,18 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { freshFolder, root, startCommand } from '../support/cli.ts';
 
 /** What a build reads; a copy, for others may use the checkout's own dist. */
-const SOURCES = ['src', 'ingest', 'migrations', 'models', 'assets', 'scripts', 'bin', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = [
+  'src',
+  'ingest',
+  'migrations',
+  'models',
+  'assets',
+  'scripts',
+  'bin',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
 
 let checkout: string;
 let installed: string;
@@ -19,13 +30,18 @@ beforeAll(async () => {
   // What a package has of it: no sources.
   installed = freshFolder();
   mkdirSync(join(installed, 'data'), { mode: 0o700 });
-  for (const name of ['bin', 'dist', 'package.json']) cpSync(join(checkout, name), join(installed, name), { recursive: true });
+  for (const name of ['bin', 'dist', 'package.json'])
+    cpSync(join(checkout, name), join(installed, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
 }, 120_000);
 
 const clearance = (folder: string, args: readonly string[]) =>
-  startCommand(process.execPath, [join(folder, 'bin/clearance.mjs'), ...args], { CLEARANCE_DATA_DIR: join(installed, 'data') }, folder)
-    .ended;
+  startCommand(
+    process.execPath,
+    [join(folder, 'bin/clearance.mjs'), ...args],
+    { CLEARANCE_DATA_DIR: join(installed, 'data') },
+    folder,
+  ).ended;
 
 describe('the command', () => {
   it('runs from a package, which is built, with everything it reads at run time', async () => {
@@ -36,7 +52,8 @@ describe('the command', () => {
 
   it('runs from the sources of a checkout, whatever was built before', async () => {
     const broken = freshFolder();
-    for (const name of ['src', 'ingest', 'bin', 'package.json']) cpSync(join(root, name), join(broken, name), { recursive: true });
+    for (const name of ['src', 'ingest', 'bin', 'package.json'])
+      cpSync(join(root, name), join(broken, name), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(broken, 'node_modules'));
     mkdirSync(join(broken, 'dist/src/doors/cli'), { recursive: true });
     cpSync(join(root, 'package.json'), join(broken, 'dist/src/doors/cli/main.js'));

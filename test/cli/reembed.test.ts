@@ -23,19 +23,30 @@ describe('another embedding model', () => {
     for (const command of [['serve'], ['ask', 'one', '--as', 'anne'], ['ingest', file]]) {
       const refused = await run(command, { ...other, PORT: '0' });
       expect(refused).toMatchObject({ code: 1, stdout: '' });
-      expect(refused.stderr).toMatch(/^clearance: .*embeddings of minilm-static-256 \(256 dimensions\).*another-model \(8\).*"clearance reembed".*\n$/);
+      expect(refused.stderr).toMatch(
+        /^clearance: .*embeddings of minilm-static-256 \(256 dimensions\).*another-model \(8\).*"clearance reembed".*\n$/,
+      );
     }
 
     const service = await serve(own.CLEARANCE_DATA_DIR);
-    expect(await run(['reembed'], other)).toMatchObject({ code: 1, stderr: expect.stringMatching(/Stop it first/) });
+    expect(await run(['reembed'], other)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/Stop it first/),
+    });
     service.kill('SIGTERM');
     await service.ended;
 
     expect(endpoint.texts).toEqual([]);
-    expect(await run(['reembed'], other)).toMatchObject({ code: 0, stdout: '1 passages now have embeddings of another-model.\n' });
+    expect(await run(['reembed'], other)).toMatchObject({
+      code: 0,
+      stdout: '1 passages now have embeddings of another-model.\n',
+    });
     expect(endpoint.texts).toEqual(['One\ntext of one']);
     const asked = await run(['ask', 'one', '--as', 'anne'], other);
     expect(asked).toMatchObject({ code: 0, stdout: expect.stringMatching(/\[one\]\n +text of one/) });
-    expect(await run(['ask', 'one', '--as', 'anne'], own)).toMatchObject({ code: 1, stderr: expect.stringMatching(/"clearance reembed"/) });
+    expect(await run(['ask', 'one', '--as', 'anne'], own)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/"clearance reembed"/),
+    });
   });
 });

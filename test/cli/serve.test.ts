@@ -3,7 +3,18 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { copyOf, freshFolder, isAlive, root, run, serve, start, startCommand, storeOf, until } from '../support/cli.ts';
+import {
+  copyOf,
+  freshFolder,
+  isAlive,
+  root,
+  run,
+  serve,
+  start,
+  startCommand,
+  storeOf,
+  until,
+} from '../support/cli.ts';
 
 let template: string;
 let first: string;
@@ -13,13 +24,19 @@ let second: string;
 function documentsFile(word: string): string {
   const file = join(freshFolder(), `${word}.ndjson`);
   const relationships = [{ user: 'user:anne', relation: 'viewer' }];
-  const lines = Array.from({ length: 20 }, (_, i) => ({ id: `${word}-${i}`, title: word, text: `${word} number ${i}`, relationships }));
+  const lines = Array.from({ length: 20 }, (_, i) => ({
+    id: `${word}-${i}`,
+    title: word,
+    text: `${word} number ${i}`,
+    relationships,
+  }));
   writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   return file;
 }
 
 const at = (dataDir: string) => ({ CLEARANCE_DATA_DIR: dataDir });
-const ask = (dataDir: string, word: string) => run(['ask', word, '--as', 'user:anne', '-k', '50', '--json'], at(dataDir));
+const ask = (dataDir: string, word: string) =>
+  run(['ask', word, '--as', 'user:anne', '-k', '50', '--json'], at(dataDir));
 async function idsOf(asked: ReturnType<typeof run>, word: string): Promise<string[]> {
   const { code, stdout, stderr } = await asked;
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -47,7 +64,8 @@ describe('clearance serve', () => {
     service.kill(signal);
     expect(await service.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
     expect(isAlive(store)).toBe(false);
-    for (const left of ['service.json', 'store.json', '.s.PGSQL.5432']) expect(existsSync(join(dataDir, left))).toBe(false);
+    for (const left of ['service.json', 'store.json', '.s.PGSQL.5432'])
+      expect(existsSync(join(dataDir, left))).toBe(false);
   });
 
   it('starts again after kill -9', async () => {
@@ -74,21 +92,31 @@ describe('clearance serve', () => {
     const refused = await run(['serve'], { ...at(dataDir), PORT: String(port) });
     other.close();
     expect(refused).toMatchObject({ code: 1, stdout: '' });
-    expect(refused.stderr).toBe(`clearance: Port ${port} on 127.0.0.1 is in use. Stop what uses it, or set PORT to another.\n`);
+    expect(refused.stderr).toBe(
+      `clearance: Port ${port} on 127.0.0.1 is in use. Stop what uses it, or set PORT to another.\n`,
+    );
     for (const left of ['service.json', 'store.json']) expect(existsSync(join(dataDir, left))).toBe(false);
   });
 
   it('says in a line that its host is none of this machine', async () => {
     const refused = await run(['serve'], { ...at(copyOf(template)), HOST: '192.0.2.1', PORT: '0' });
-    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^clearance: HOST is 192\.0\.2\.1.*\n$/) });
+    expect(refused).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^clearance: HOST is 192\.0\.2\.1.*\n$/),
+    });
   });
 
   it('started as `npm start` starts it, passes SIGTERM on and ends with it', async () => {
     const dataDir = copyOf(template);
-    const ready = startCommand(process.execPath, [join(root, 'scripts/ready.mjs'), 'src/doors/cli/main.ts', 'serve'], {
-      ...at(dataDir),
-      PORT: '0',
-    });
+    const ready = startCommand(
+      process.execPath,
+      [join(root, 'scripts/ready.mjs'), 'src/doors/cli/main.ts', 'serve'],
+      {
+        ...at(dataDir),
+        PORT: '0',
+      },
+    );
     await ready.said(/listens on/);
     const { pid = 0, ownerPid = 0 } = storeOf(dataDir) ?? {};
     ready.kill('SIGTERM');
@@ -105,7 +133,10 @@ describe('several commands on one data folder', () => {
     const ingesting = start(['ingest', second], at(dataDir));
     const asking = await Promise.all([1, 2, 3].map(() => idsOf(ask(dataDir, 'apple'), 'apple')));
     expect(asking.map((ids) => ids.length)).toEqual([20, 20, 20]);
-    expect(await ingesting.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Documents: 20 published/) });
+    expect(await ingesting.ended).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Documents: 20 published/),
+    });
     expect(await idsOf(ask(dataDir, 'banana'), 'banana')).toHaveLength(20);
     expect(storeOf(dataDir)?.ownerPid).toBe(service.pid);
     service.kill('SIGTERM');

@@ -65,7 +65,12 @@ describe('clearance ingest', () => {
         { user: 'user:bea', relation: 'viewer', object: 'folder:notes' },
       ),
     );
-    const { code, stdout, stderr } = await clearance('ingest', join(folder, 'notes'), '--relationships', relationships);
+    const { code, stdout, stderr } = await clearance(
+      'ingest',
+      join(folder, 'notes'),
+      '--relationships',
+      relationships,
+    );
     expect({ code, stdout }).toEqual({
       code: 1,
       stdout: 'Relationships: 3 new, 1 rejected.\nDocuments: 2 published, 0 pending, 1 rejected.\n',
@@ -76,8 +81,16 @@ describe('clearance ingest', () => {
   });
 
   it.each([
-    ['is no gzip', () => file('plain.ndjson.gz', '{"id":"x"}'), /plain\.ndjson\.gz can't be read to its end: incorrect header check/],
-    ['breaks off', () => file('cut.ndjson.gz', gzipSync('x'.repeat(10_000)).subarray(0, 30)), /cut\.ndjson\.gz can't be read to its end: unexpected end of file/],
+    [
+      'is no gzip',
+      () => file('plain.ndjson.gz', '{"id":"x"}'),
+      /plain\.ndjson\.gz can't be read to its end: incorrect header check/,
+    ],
+    [
+      'breaks off',
+      () => file('cut.ndjson.gz', gzipSync('x'.repeat(10_000)).subarray(0, 30)),
+      /cut\.ndjson\.gz can't be read to its end: unexpected end of file/,
+    ],
   ])('says in a line that a file %s', async (_, make, message) => {
     const { code, stderr } = await clearance('ingest', make());
     expect(code).toBe(1);
@@ -92,11 +105,18 @@ describe('clearance ingest', () => {
   });
 
   it('ends with the outage where the store goes away, and blames no line for it', async () => {
-    const path = file('many.ndjson', ndjson(...Array.from({ length: 3_000 }, (_, i) => ({ id: `many-${i}`, title: 'x', text: `text ${i}` }))));
+    const path = file(
+      'many.ndjson',
+      ndjson(
+        ...Array.from({ length: 3_000 }, (_, i) => ({ id: `many-${i}`, title: 'x', text: `text ${i}` })),
+      ),
+    );
     const ingesting = clearance('ingest', path);
     const database = await joinStore(dataDir);
     await until(async () => {
-      const { rows } = await database.query<{ n: number }>(`SELECT count(*)::int AS n FROM documents WHERE id LIKE 'many-%'`);
+      const { rows } = await database.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM documents WHERE id LIKE 'many-%'`,
+      );
       return (rows[0]?.n ?? 0) > 20;
     }, 'the first documents');
     await database.close();

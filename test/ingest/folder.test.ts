@@ -37,15 +37,42 @@ describe('a folder of documents', () => {
       'no-extension': 'x',
       'notes.md.bak': 'x',
     });
-    expect(found.map((document) => 'id' in document && document.id)).toEqual(['D.MD', 'a.txt', 'b.md', 'deep/er/c.markdown']);
+    expect(found.map((document) => 'id' in document && document.id)).toEqual([
+      'D.MD',
+      'a.txt',
+      'b.md',
+      'deep/er/c.markdown',
+    ]);
   });
 
   it('gives every path an id of its own, which the write path takes', async () => {
-    const names = ['a b.md', 'a%20b.md', 'c#1.md', 'c%231.md', 'x:y.md', 'tab\there.md', 'ümlaut.md', '*.md', 'n\u00a0b.md', 'new\nline.md'];
+    const names = [
+      'a b.md',
+      'a%20b.md',
+      'c#1.md',
+      'c%231.md',
+      'x:y.md',
+      'tab\there.md',
+      'ümlaut.md',
+      '*.md',
+      'n\u00a0b.md',
+      'new\nline.md',
+    ];
     const found = await documents(Object.fromEntries(names.map((name) => [name, 'text'])));
     const ids = found.map((document) => ('id' in document ? document.id : document));
     expect(ids.toSorted()).toEqual(
-      ['a%20b.md', 'a%2520b.md', 'c%231.md', 'c%25231.md', 'x%3Ay.md', 'tab%09here.md', 'ümlaut.md', '*.md', 'n%C2%A0b.md', 'new%0Aline.md'].toSorted(),
+      [
+        'a%20b.md',
+        'a%2520b.md',
+        'c%231.md',
+        'c%25231.md',
+        'x%3Ay.md',
+        'tab%09here.md',
+        'ümlaut.md',
+        '*.md',
+        'n%C2%A0b.md',
+        'new%0Aline.md',
+      ].toSorted(),
     );
   });
 

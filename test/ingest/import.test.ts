@@ -53,7 +53,8 @@ async function grant(...tuples: readonly unknown[]) {
   };
 }
 
-const put = (id: string, body: z.input<typeof documentBody>) => putDocument(write, operator, parseDocument(id, body));
+const put = (id: string, body: z.input<typeof documentBody>) =>
+  putDocument(write, operator, parseDocument(id, body));
 const reader = (user: string) => ({ user: `user:${user}`, relation: 'viewer' });
 
 async function found(subject: string, query = 'text') {
@@ -61,7 +62,8 @@ async function found(subject: string, query = 'text') {
   expect(complete).toBe(true);
   return results;
 }
-const readable = async (subject: string) => (await found(subject)).map(({ document_id }) => document_id).toSorted();
+const readable = async (subject: string) =>
+  (await found(subject)).map(({ document_id }) => document_id).toSorted();
 
 describe('an import', () => {
   it('reports what is wrong by its line and takes the rest in', async () => {
@@ -77,10 +79,23 @@ describe('an import', () => {
     );
     expect(outcomes).toMatchObject([
       { line: 1, document_id: 'one', status: 'published', version: 1, chunks: 1 },
-      { line: 2, status: 'rejected', error: { code: 'invalid_document', detail: expect.stringMatching(/JSON/) } },
-      { line: 4, document_id: 'has space', status: 'rejected', error: { detail: expect.stringMatching(/^id: holds a space/) } },
+      {
+        line: 2,
+        status: 'rejected',
+        error: { code: 'invalid_document', detail: expect.stringMatching(/JSON/) },
+      },
+      {
+        line: 4,
+        document_id: 'has space',
+        status: 'rejected',
+        error: { detail: expect.stringMatching(/^id: holds a space/) },
+      },
       { line: 5, status: 'rejected', error: { detail: expect.stringMatching(/^text: is empty/) } },
-      { line: 6, status: 'rejected', error: { code: 'invalid_relationship', detail: expect.stringMatching(/enemy/) } },
+      {
+        line: 6,
+        status: 'rejected',
+        error: { code: 'invalid_relationship', detail: expect.stringMatching(/enemy/) },
+      },
       { line: 7, status: 'rejected', error: { detail: expect.stringMatching(/^text: holds a NUL/) } },
       { line: 8, document_id: 'last', status: 'published' },
     ]);
@@ -115,7 +130,11 @@ describe('an import', () => {
         },
       },
     };
-    const lines = Array.from({ length: 40 }, (_, i) => ({ id: `outage-${i}`, title: 'x', text: `text ${i}` }));
+    const lines = Array.from({ length: 40 }, (_, i) => ({
+      id: `outage-${i}`,
+      title: 'x',
+      text: `text ${i}`,
+    }));
     await expect(importAll(...lines)).rejects.toBe(outage);
     expect(texts.length).toBeLessThan(20);
   });
@@ -124,7 +143,11 @@ describe('an import', () => {
 describe('relationships', () => {
   it('are written from a file; what is wrong is reported by its line', async () => {
     const tuple = { user: 'user:pat', relation: 'viewer', object: 'folder:shared' };
-    const many = Array.from({ length: 250 }, (_, i) => ({ user: `user:many-${i}`, relation: 'member', object: 'group:many' }));
+    const many = Array.from({ length: 250 }, (_, i) => ({
+      user: `user:many-${i}`,
+      relation: 'member',
+      object: 'group:many',
+    }));
     const outcome = await grant(
       tuple,
       '{"user":',
@@ -160,7 +183,9 @@ describe('a document written again', () => {
   it('keeps its relationships where it names none, changes them as a whole where it does', async () => {
     await put('set', { ...body, relationships: [reader('a'), reader('b')] });
     const readers = async () => {
-      const lists = await Promise.all(['a', 'b', 'c'].map(async (user) => ((await readable(user)).includes('set') ? user : '')));
+      const lists = await Promise.all(
+        ['a', 'b', 'c'].map(async (user) => ((await readable(user)).includes('set') ? user : '')),
+      );
       return lists.join('');
     };
     expect(await readers()).toBe('ab');
@@ -187,9 +212,17 @@ describe('a document written again', () => {
   });
 
   it('is not embedded again where its text is the same, and stays at its version', async () => {
-    const first = await put('same', { ...body, text: 'text that is embedded once', relationships: [reader('e')] });
+    const first = await put('same', {
+      ...body,
+      text: 'text that is embedded once',
+      relationships: [reader('e')],
+    });
     expect(embedded).toEqual(['Title\ntext that is embedded once']);
-    const again = await put('same', { ...body, text: 'text that is embedded once', relationships: [reader('e')] });
+    const again = await put('same', {
+      ...body,
+      text: 'text that is embedded once',
+      relationships: [reader('e')],
+    });
     expect(again).toEqual({ ...first, created: false });
     expect(embedded).toHaveLength(1);
   });
@@ -198,11 +231,20 @@ describe('a document written again', () => {
     const text = { ...body, text: 'text whose readers change' };
     const first = await put('moved', { ...text, relationships: [reader('f')] });
     embedded.length = 0;
-    write = { ...write, embeddings: { ...write.embeddings, embed: () => Promise.reject(new Error('not to be called')) } };
-    expect(await put('moved', { ...text, relationships: [reader('g')] })).toMatchObject({ version: first.version });
-    expect(await put('moved', { ...text, metadata: { year: 2026 } })).toMatchObject({ version: first.version + 1 });
+    write = {
+      ...write,
+      embeddings: { ...write.embeddings, embed: () => Promise.reject(new Error('not to be called')) },
+    };
+    expect(await put('moved', { ...text, relationships: [reader('g')] })).toMatchObject({
+      version: first.version,
+    });
+    expect(await put('moved', { ...text, metadata: { year: 2026 } })).toMatchObject({
+      version: first.version + 1,
+    });
     expect(await readable('f')).toEqual([]);
-    expect((await found('g')).map(({ document_id, metadata }) => [document_id, metadata])).toEqual([['moved', { year: 2026 }]]);
+    expect((await found('g')).map(({ document_id, metadata }) => [document_id, metadata])).toEqual([
+      ['moved', { year: 2026 }],
+    ]);
   });
 
   it('embeds only those of its passages that nobody has written before', async () => {

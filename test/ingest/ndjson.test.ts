@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { collect } from '../support/collect.ts';
 import { MAX_LINE_BYTES, type NdjsonLine, ndjsonLines } from '../../ingest/ndjson.ts';
+import { collect } from '../support/collect.ts';
 
 async function read(...blocks: readonly (Buffer | string)[]): Promise<NdjsonLine[]> {
   async function* input() {
@@ -10,7 +10,11 @@ async function read(...blocks: readonly (Buffer | string)[]): Promise<NdjsonLine
 }
 
 const value = (line: number, of: unknown) => ({ kind: 'value', line, value: of });
-const broken = (line: number, problem: RegExp) => ({ kind: 'broken', line, problem: expect.stringMatching(problem) });
+const broken = (line: number, problem: RegExp) => ({
+  kind: 'broken',
+  line,
+  problem: expect.stringMatching(problem),
+});
 
 describe('the lines of an NDJSON stream', () => {
   it.each([
@@ -42,7 +46,8 @@ describe('the lines of an NDJSON stream', () => {
     const bytes = Buffer.from('{"é":"日本 😀"}\r\n\n{"broken\n"ü"\n"last"');
     const whole = await read(bytes);
     expect(whole).toEqual([value(1, { é: '日本 😀' }), broken(3, /JSON/), value(4, 'ü'), value(5, 'last')]);
-    for (let i = 0; i <= bytes.length; i += 1) expect(await read(bytes.subarray(0, i), bytes.subarray(i))).toEqual(whole);
+    for (let i = 0; i <= bytes.length; i += 1)
+      expect(await read(bytes.subarray(0, i), bytes.subarray(i))).toEqual(whole);
     expect(await read(...Array.from(bytes, (byte) => Buffer.from([byte])))).toEqual(whole);
   });
 
@@ -51,7 +56,17 @@ describe('the lines of an NDJSON stream', () => {
     const long = Buffer.from(`"${'x'.repeat(MAX_LINE_BYTES - 1)}"`);
     const newline = Buffer.from('\n');
     const third = Math.floor(long.length / 3);
-    const outcomes = await read(fits, newline, long, newline, '3\n', long.subarray(0, third), long.subarray(third), '\n5\n', long);
+    const outcomes = await read(
+      fits,
+      newline,
+      long,
+      newline,
+      '3\n',
+      long.subarray(0, third),
+      long.subarray(third),
+      '\n5\n',
+      long,
+    );
     expect(outcomes.map(({ kind, line }) => [line, kind])).toEqual([
       [1, 'value'],
       [2, 'broken'],

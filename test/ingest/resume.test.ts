@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ownTuples } from '../../ingest/relationships.ts';
 import { openService } from '../../src/compose.ts';
 import { readConfig } from '../../src/config.ts';
-import { copyOf, freshFolder, run, type Running, serve, start, storeOf, until } from '../support/cli.ts';
+import { copyOf, freshFolder, type Running, run, serve, start, storeOf, until } from '../support/cli.ts';
 import { type EmbeddingsEndpoint, startEmbeddings } from '../support/embeddings-endpoint.ts';
 import { joinStore } from '../support/parts.ts';
 
@@ -42,7 +42,10 @@ beforeAll(async () => {
   template = join(folder, 'template');
   file = join(folder, 'documents.ndjson');
   writeFileSync(file, documents.map((document) => `${JSON.stringify(document)}\n`).join(''));
-  const service = await openService(readConfig({ ...endpoint.env, CLEARANCE_DATA_DIR: template }), () => undefined);
+  const service = await openService(
+    readConfig({ ...endpoint.env, CLEARANCE_DATA_DIR: template }),
+    () => undefined,
+  );
   await service.close();
 });
 afterAll(() => endpoint.close());
@@ -51,11 +54,20 @@ beforeEach(() => {
   endpoint.release();
 });
 
-type Row = { id: string; published: boolean; stale: boolean; chunks: number; relationships: { user: string; relation: string }[] };
+type Row = {
+  id: string;
+  published: boolean;
+  stale: boolean;
+  chunks: number;
+  relationships: { user: string; relation: string }[];
+};
 
 /** What the store holds, seen through a service that has finished what was left to do. */
 async function settledState(): Promise<{ rows: Row[]; orphans: number }> {
-  const service = await openService(readConfig({ ...endpoint.env, CLEARANCE_DATA_DIR: dataDir }), () => undefined);
+  const service = await openService(
+    readConfig({ ...endpoint.env, CLEARANCE_DATA_DIR: dataDir }),
+    () => undefined,
+  );
   const database = await joinStore(dataDir);
   try {
     // Whoever was killed holds its step for a minute; here that minute is over.
@@ -114,7 +126,9 @@ describe('an ingest that ctrl-C ends', () => {
 
     await goesOn();
     // No text twice: what was in was not embedded again.
-    expect(endpoint.texts.toSorted()).toEqual(documents.map(({ title, text }) => `${title}\n${text}`).toSorted());
+    expect(endpoint.texts.toSorted()).toEqual(
+      documents.map(({ title, text }) => `${title}\n${text}`).toSorted(),
+    );
   });
 
   it('ends at once the second time', async () => {
@@ -158,12 +172,17 @@ describe('an ingest that is killed', () => {
 
 /** Ids of what is published, once that are at least `count`, while the ingest runs. */
 async function publishedWhile(running: Running, count: number): Promise<readonly string[]> {
-  await until(() => storeOf(dataDir)?.ownerPid === running.pid || running.hasEnded(), 'the store of the ingest');
+  await until(
+    () => storeOf(dataDir)?.ownerPid === running.pid || running.hasEnded(),
+    'the store of the ingest',
+  );
   const database = await joinStore(dataDir);
   try {
     let ids: string[] = [];
     await until(async () => {
-      const { rows } = await database.query<{ id: string }>('SELECT id FROM documents WHERE published_version IS NOT NULL');
+      const { rows } = await database.query<{ id: string }>(
+        'SELECT id FROM documents WHERE published_version IS NOT NULL',
+      );
       ids = rows.map(({ id }) => id);
       return ids.length >= count || running.hasEnded();
     }, 'published documents');
@@ -177,11 +196,15 @@ describe('a service that is killed in the middle of an import', () => {
   it('has every document whose line it answered, and none half', async () => {
     for (const count of [3, 17]) {
       const service = await serve(dataDir, endpoint.env);
-      const token = (await run(['token', '--as', 'loader', '--scope', 'ingest', '--source', 'cli'], env())).stdout.trim();
+      const token = (
+        await run(['token', '--as', 'loader', '--scope', 'ingest', '--source', 'cli'], env())
+      ).stdout.trim();
       const response = await fetch(`${service.url}/v1/documents/import`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
-        body: documents.map((document) => `${JSON.stringify({ ...document, text: `${document.text} ${count}` })}\n`).join(''),
+        body: documents
+          .map((document) => `${JSON.stringify({ ...document, text: `${document.text} ${count}` })}\n`)
+          .join(''),
       });
       const acknowledged = await acknowledge(response, count, () => service.kill('SIGKILL'));
       await service.ended;

@@ -9,18 +9,103 @@ const LAW = 'eslint(no-restricted-imports)';
 
 /** Folder, then what a file in it may not import and what it may. */
 const law: readonly [folder: string, forbidden: readonly string[], allowed: readonly string[]][] = [
-  ['src/types', ['pg', '../retrieve/a.ts', '../adapters/jwt/a.ts', '../config.ts', 'fastify'], ['./a.ts', '../ports/a.ts', 'node:crypto', 'zod']],
-  ['src/ports', ['pg', '../retrieve/a.ts', '../../ingest/a.ts', '../evaluator/a.ts'], ['./a.ts', '../types/a.ts', 'node:crypto']],
-  ['src/evaluator', ['pg', '../adapters/jwt/a.ts', '../ports/a.ts', '../retrieve/a.ts'], ['./a.ts', '../types/a.ts', '@openfga/syntax-transformer', 'yaml']],
-  ['src/evaluator/condition', ['pg', '../../adapters/jwt/a.ts', '../../config.ts'], ['../../types/a.ts', '../a.ts', '@marcbachmann/cel-js', 'ipaddr.js']],
-  ['src/retrieve', ['pg', '../adapters/postgres/a.ts', '../../ingest/a.ts', '../doors/http/a.ts', '../evaluator/a.ts', '../compose.ts', '@openfga/sdk'], ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto', 'zod']],
-  ['ingest', ['pg', '../src/adapters/postgres/a.ts', '../src/retrieve/a.ts', '../src/doors/http/a.ts', '../src/config.ts', 'openai'], ['./a.ts', '../src/types/a.ts', '../src/ports/a.ts', '@langchain/textsplitters']],
-  ['src/adapters/postgres', ['../../doors/http/a.ts', '../../retrieve/a.ts', '../../../ingest/a.ts', '../../client/a.ts', '../../model-test/a.ts', '../../compose.ts', '../../config.ts', '../../operator.ts', '../embedded-engine/a.ts', '../jwt/a.ts', '../openai-embeddings/a.ts', '../pglite/a.ts', '../static-embeddings/a.ts'], ['./a.ts', '../../types/a.ts', '../../ports/a.ts', 'pg']],
+  [
+    'src/types',
+    ['pg', '../retrieve/a.ts', '../adapters/jwt/a.ts', '../config.ts', 'fastify'],
+    ['./a.ts', '../ports/a.ts', 'node:crypto', 'zod'],
+  ],
+  [
+    'src/ports',
+    ['pg', '../retrieve/a.ts', '../../ingest/a.ts', '../evaluator/a.ts'],
+    ['./a.ts', '../types/a.ts', 'node:crypto'],
+  ],
+  [
+    'src/evaluator',
+    ['pg', '../adapters/jwt/a.ts', '../ports/a.ts', '../retrieve/a.ts'],
+    ['./a.ts', '../types/a.ts', '@openfga/syntax-transformer', 'yaml'],
+  ],
+  [
+    'src/evaluator/condition',
+    ['pg', '../../adapters/jwt/a.ts', '../../config.ts'],
+    ['../../types/a.ts', '../a.ts', '@marcbachmann/cel-js', 'ipaddr.js'],
+  ],
+  [
+    'src/retrieve',
+    [
+      'pg',
+      '../adapters/postgres/a.ts',
+      '../../ingest/a.ts',
+      '../doors/http/a.ts',
+      '../evaluator/a.ts',
+      '../compose.ts',
+      '@openfga/sdk',
+    ],
+    ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto', 'zod'],
+  ],
+  [
+    'ingest',
+    [
+      'pg',
+      '../src/adapters/postgres/a.ts',
+      '../src/retrieve/a.ts',
+      '../src/doors/http/a.ts',
+      '../src/config.ts',
+      'openai',
+    ],
+    ['./a.ts', '../src/types/a.ts', '../src/ports/a.ts', '@langchain/textsplitters'],
+  ],
+  [
+    'src/adapters/postgres',
+    [
+      '../../doors/http/a.ts',
+      '../../retrieve/a.ts',
+      '../../../ingest/a.ts',
+      '../../client/a.ts',
+      '../../model-test/a.ts',
+      '../../compose.ts',
+      '../../config.ts',
+      '../../operator.ts',
+      '../embedded-engine/a.ts',
+      '../jwt/a.ts',
+      '../openai-embeddings/a.ts',
+      '../pglite/a.ts',
+      '../static-embeddings/a.ts',
+    ],
+    ['./a.ts', '../../types/a.ts', '../../ports/a.ts', 'pg'],
+  ],
   ['src/adapters/jwt', ['../postgres/a.ts', '../../retrieve/a.ts'], ['./a.ts', '../../ports/a.ts', 'jose']],
-  ['src/doors/http', ['../../adapters/postgres/a.ts', '../../evaluator/a.ts', '../../compose.ts', '../../config.ts', '../../operator.ts'], ['./a.ts', '../../retrieve/a.ts', '../../../ingest/a.ts', 'fastify']],
-  ['src/doors/http/routes', ['../../../adapters/postgres/a.ts', '../../../evaluator/a.ts', '../../../compose.ts'], ['../a.ts', '../../../retrieve/a.ts', '../../../../ingest/a.ts']],
-  ['src/doors/langchain', ['../../adapters/postgres/a.ts', '../../evaluator/a.ts', '../../compose.ts', '../../config.ts', '../../operator.ts'], ['./a.ts', '../../client/a.ts', '@langchain/core/tools']],
-  ['src/doors/cli', ['../../adapters/postgres/a.ts', '../../evaluator/a.ts'], ['../../compose.ts', '../../operator.ts', '../../../ingest/a.ts', 'commander']],
+  [
+    'src/doors/http',
+    [
+      '../../adapters/postgres/a.ts',
+      '../../evaluator/a.ts',
+      '../../compose.ts',
+      '../../config.ts',
+      '../../operator.ts',
+    ],
+    ['./a.ts', '../../retrieve/a.ts', '../../../ingest/a.ts', 'fastify'],
+  ],
+  [
+    'src/doors/http/routes',
+    ['../../../adapters/postgres/a.ts', '../../../evaluator/a.ts', '../../../compose.ts'],
+    ['../a.ts', '../../../retrieve/a.ts', '../../../../ingest/a.ts'],
+  ],
+  [
+    'src/doors/langchain',
+    [
+      '../../adapters/postgres/a.ts',
+      '../../evaluator/a.ts',
+      '../../compose.ts',
+      '../../config.ts',
+      '../../operator.ts',
+    ],
+    ['./a.ts', '../../client/a.ts', '@langchain/core/tools'],
+  ],
+  [
+    'src/doors/cli',
+    ['../../adapters/postgres/a.ts', '../../evaluator/a.ts'],
+    ['../../compose.ts', '../../operator.ts', '../../../ingest/a.ts', 'commander'],
+  ],
 ];
 
 /** What the law forbids and the linter lets through: take a line out once the configuration catches it. */
@@ -45,15 +130,23 @@ const rules: readonly [rule: string, wrong: string, right: string][] = [
   ],
   [
     'typescript(no-misused-promises)',
-    uses('export const f = (ids: string[], { allowed }: Port) => ids.filter(async (id) => await allowed(id));\n'),
-    uses('export async function f(ids: string[], { allowed }: Port) {\n  const verdicts = await Promise.all(ids.map((id) => allowed(id)));\n  return ids.filter((_, i) => verdicts[i]);\n}\n'),
+    uses(
+      'export const f = (ids: string[], { allowed }: Port) => ids.filter(async (id) => await allowed(id));\n',
+    ),
+    uses(
+      'export async function f(ids: string[], { allowed }: Port) {\n  const verdicts = await Promise.all(ids.map((id) => allowed(id)));\n  return ids.filter((_, i) => verdicts[i]);\n}\n',
+    ),
   ],
   [
     'typescript(await-thenable)',
     'export async function f(n: number) {\n  return await n;\n}\n',
     'export async function f(n: Promise<number>) {\n  return await n;\n}\n',
   ],
-  ['typescript(no-explicit-any)', 'export const f = (x: any) => String(x);\n', 'export const f = (x: unknown) => String(x);\n'],
+  [
+    'typescript(no-explicit-any)',
+    'export const f = (x: any) => String(x);\n',
+    'export const f = (x: unknown) => String(x);\n',
+  ],
 ];
 const ASSERTION = 'typescript(no-unsafe-type-assertion)';
 
@@ -74,13 +167,15 @@ let said: Map<string, string[]>;
 const of = (path: string) => said.get(path) ?? [];
 
 beforeAll(async () => {
-  for (const name of ['.oxlintrc.json', 'tsconfig.json', 'package.json']) cpSync(join(root, name), join(project, name));
+  for (const name of ['.oxlintrc.json', 'tsconfig.json', 'package.json'])
+    cpSync(join(root, name), join(project, name));
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
   for (const [folder, forbidden, allowed] of law) {
     for (const specifier of forbidden) write(`${folder}/wrong-${slug(specifier)}.ts`, importing(specifier));
     for (const specifier of allowed) write(`${folder}/right-${slug(specifier)}.ts`, importing(specifier));
   }
-  for (const [folder, specifier] of holes) write(`${folder}/hole-${slug(specifier)}.ts`, importing(specifier));
+  for (const [folder, specifier] of holes)
+    write(`${folder}/hole-${slug(specifier)}.ts`, importing(specifier));
   write('src/plain/port.ts', port);
   for (const [i, [, wrong, right]] of rules.entries()) {
     write(`src/plain/wrong-${i}.ts`, wrong);
