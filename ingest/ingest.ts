@@ -38,15 +38,17 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
     await auditWrite(path, writer, 'write_document', { documentId: document.id, source: writer.source });
 
     const created = row.hash === undefined;
+    const hash = contentHash(document);
     if (!created) {
-      // A narrowing never waits for embeddings.
-      if (document.relationships !== undefined)
-        await path.documents.enqueueNarrow(row.no, document.relationships);
+      // A narrowing never waits for embeddings. Where it may widen for somebody, the old text goes out of sight first.
+      if (document.relationships !== undefined) {
+        const hideFirst = path.removalMayWiden && row.hash?.equals(hash) !== true;
+        await path.documents.enqueueNarrow(row.no, document.relationships, { hideFirst });
+      }
       await settle(path, row.no);
       // A deletion among the steps has taken the text along, and freed the id.
       row = await claimDocument(path.documents, writer, document.id);
     }
-    const hash = contentHash(document);
     const unchanged = row.hash !== undefined && row.hash.equals(hash);
     const staged = unchanged
       ? await keepVersion(path, row, document.relationships)

@@ -8,6 +8,8 @@ export type Publishing = {
   readonly documents: Documents;
   readonly relationships: Relationships;
   readonly guarded: { readonly type: string };
+  /** Whether the model has a `but not` behind the guarded relation: taking a tuple away may then widen. */
+  readonly removalMayWiden: boolean;
   /** Told of every step that failed and will be retried. */
   readonly onError: (error: unknown) => void;
 };
@@ -63,9 +65,11 @@ async function carryOut(parts: Publishing, step: OutboxStep): Promise<void> {
   if (step.relationships !== undefined) {
     const current = await relationships.ofObject(step.tenant, object);
     const { deletes, writes } = difference(current, ownTuples(object, step.relationships));
+    const replaces = published !== undefined && !inPlace;
+    if (replaces && parts.removalMayWiden && deletes.length > 0) await documents.hide(step);
     await takeAway(relationships, step.tenant, deletes);
     if (step.step === 'publish' && writes.length > 0) {
-      if (published !== undefined && !inPlace) await documents.hide(step);
+      if (replaces) await documents.hide(step);
       await add(relationships, step.tenant, writes);
     }
   }

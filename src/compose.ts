@@ -66,6 +66,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
       documents,
       embeddings,
       onError,
+      removalMayWiden: model.types.get(config.guarded.type)?.get(config.guarded.relation)?.mayExclude ?? true,
       tupleProblem: (tuple) => tupleProblem(model, tuple),
     };
     const worker = startOutboxWorker(write);

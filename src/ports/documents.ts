@@ -44,7 +44,11 @@ export interface Documents {
   /** Embeddings already held for these hashes (hexadecimal), in the vector space in use. */
   embeddingsOf(tenant: string, hashes: readonly Buffer[]): Promise<ReadonlyMap<string, Float32Array>>;
   /** One transaction: takes down what relationships are to be taken away. */
-  enqueueNarrow(no: number, relationships: readonly OwnRelationship[]): Promise<void>;
+  enqueueNarrow(
+    no: number,
+    relationships: readonly OwnRelationship[],
+    options: { readonly hideFirst: boolean },
+  ): Promise<void>;
   /** One transaction: the new version, hidden, and the step that will publish it. Returns its number. */
   stage(
     tenant: string,

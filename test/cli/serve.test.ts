@@ -7,7 +7,7 @@ import {
   copyOf,
   freshFolder,
   isAlive,
-  root,
+  readyScript,
   run,
   serve,
   start,
@@ -109,14 +109,10 @@ describe('clearance serve', () => {
 
   it('started as `npm start` starts it, passes SIGTERM on and ends with it', async () => {
     const dataDir = copyOf(template);
-    const ready = startCommand(
-      process.execPath,
-      [join(root, 'scripts/ready.mjs'), 'src/doors/cli/main.ts', 'serve'],
-      {
-        ...at(dataDir),
-        PORT: '0',
-      },
-    );
+    const ready = startCommand(process.execPath, [readyScript(), 'src/doors/cli/main.ts', 'serve'], {
+      ...at(dataDir),
+      PORT: '0',
+    });
     await ready.said(/listens on/);
     const { pid = 0, ownerPid = 0 } = storeOf(dataDir) ?? {};
     ready.kill('SIGTERM');

@@ -1,17 +1,23 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { nextSteps } from '../../demo/next-steps.ts';
 import { readConfig } from '../../src/config.ts';
-import { type Env, type Finished, freshFolder, root, startCommand, storeOf } from '../support/cli.ts';
+import {
+  type Env,
+  type Finished,
+  freshFolder,
+  readyScript,
+  root,
+  startCommand,
+  storeOf,
+} from '../support/cli.ts';
 import { corpus } from '../support/corpus.ts';
 
 type Cast = { questions: string[]; people: { name: string }[]; revoked: { name: string } };
 const { questions, people, revoked } = JSON.parse(readFileSync(corpus('people.json'), 'utf8')) as Cast;
 
-const ready = join(root, 'scripts/ready.mjs');
 const shell = (line: string): Promise<Finished> => startCommand('bash', ['-c', line]).ended;
 
 async function freePort(): Promise<number> {
@@ -35,15 +41,8 @@ describe('npm run demo', () => {
   let first: Finished;
 
   beforeAll(async () => {
-    const stamp = join(root, 'node_modules/.clearance-ready');
-    const lock = createHash('sha256')
-      .update(readFileSync(join(root, 'package-lock.json')))
-      .digest('hex');
-    if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
-      throw new Error('Run "node scripts/ready.mjs" first: the demo would install under the running tests.');
-    }
     env = { CLEARANCE_DATA_DIR: join(freshFolder(), "the demo's data"), PORT: String(await freePort()) };
-    first = await startCommand(process.execPath, [ready, 'demo/run.ts'], env).ended;
+    first = await startCommand(process.execPath, [readyScript(), 'demo/run.ts'], env).ended;
   });
 
   it('answers every question for everyone, and tells what the one who leaves has lost', () => {
@@ -63,7 +62,7 @@ describe('npm run demo', () => {
   });
 
   it('shows the same the second time', async () => {
-    const second = await startCommand(process.execPath, [ready, 'demo/run.ts'], env).ended;
+    const second = await startCommand(process.execPath, [readyScript(), 'demo/run.ts'], env).ended;
     expect(second.code).toBe(0);
     expect(second.stdout).toBe(first.stdout);
   });
@@ -73,20 +72,23 @@ describe('npm run demo', () => {
       first.stdout.slice(first.stdout.indexOf('Next, in')).match(/^ {2}\S.*$/gm) ?? [];
     expect(npmStart).toMatch(/npm start$/);
     const service = startCommand('bash', ['-c', `exec env ${npmStart?.trim()}`]);
-    await service.said(/listens on/);
+    try {
+      await service.said(/listens on/);
 
-    const answered = await shell(curl ?? '');
-    expect(answered.code).toBe(0);
-    const { results } = JSON.parse(answered.stdout) as { results: { document_id: string }[] };
-    expect(results[0]?.document_id).toBe('support/policies/goodwill-after-outage');
+      const answered = await shell(curl ?? '');
+      expect(answered.code).toBe(0);
+      const { results } = JSON.parse(answered.stdout) as { results: { document_id: string }[] };
+      expect(results[0]?.document_id).toBe('support/policies/goodwill-after-outage');
 
-    const asked = await shell(ask ?? '');
-    expect(asked).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('[support/runbooks/alarm-outage]'),
-    });
-    // npm hands a signal to a shell that does not pass it on, so the service is told itself.
-    process.kill(storeOf(env.CLEARANCE_DATA_DIR ?? '')?.ownerPid ?? service.pid, 'SIGTERM');
+      const asked = await shell(ask ?? '');
+      expect(asked).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('[support/runbooks/alarm-outage]'),
+      });
+    } finally {
+      // npm hands a signal to a shell that does not pass it on, so the service is told itself.
+      process.kill(storeOf(env.CLEARANCE_DATA_DIR ?? '')?.ownerPid ?? service.pid, 'SIGTERM');
+    }
     await service.ended;
   });
 

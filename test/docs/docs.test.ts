@@ -7,7 +7,10 @@ const page = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 describe('the documents', () => {
   test('list every error code with its status, and no other', () => {
     const section = /## Errors\n([\s\S]*?)\n## /.exec(page('docs/architecture.md'))?.[1] ?? '';
-    const listed = [...section.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, code, status]) => [code, Number(status)]);
+    const listed = [...section.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, code, status]) => [
+      code,
+      Number(status),
+    ]);
     expect(Object.fromEntries(listed)).toEqual(errorStatus);
   });
 

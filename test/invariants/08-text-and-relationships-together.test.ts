@@ -25,12 +25,16 @@ type document
 
 let parts: Parts;
 let as: Writer;
+let composed: boolean;
 let tokens: Record<'anne' | 'bob' | 'both', string>;
 let id: string;
 let made = 0;
 
 beforeAll(async () => {
-  parts = await openParts(model);
+  const opened = await openParts(model);
+  composed = opened.write.removalMayWiden;
+  // Hiding first, as this model asks for, would make the order of the other steps invisible.
+  parts = { ...opened, write: { ...opened.write, removalMayWiden: false } };
   as = await writer(parts);
   tokens = {
     anne: await parts.token('anne'),
@@ -182,15 +186,18 @@ describe('an exclusion', () => {
     expect(history).not.toContainEqual(expect.objectContaining({ bob: NEW }));
   });
 
-  // Known defect: taking away a tuple on the subtracted side of a "but not" widens, and is done before the
-  // old version is hidden. When it is mended, this fails: turn it into an ordinary test.
-  it.fails('that is taken away does not show the old text', async () => {
-    await putDocument(parts.write, as, document(OLD, true));
-    const history: unknown[] = [];
-    const path = stepwise(parts.write, async (step) => void history.push({ step, bob: await seenByBob() }));
-    await putDocument(path, as, document(NEW, false));
-    expect(await seenByBob()).toBe(NEW);
-    expect(history).not.toContainEqual(expect.objectContaining({ bob: OLD }));
+  it('that is taken away does not show the old text', async () => {
+    const bobDuring = async (write: WritePath) => {
+      await putDocument(parts.write, as, document(OLD, true));
+      const history: unknown[] = [];
+      const path = stepwise(write, async (step) => void history.push({ step, bob: await seenByBob() }));
+      await putDocument(path, as, document(NEW, false));
+      expect(await seenByBob()).toBe(NEW);
+      return history;
+    };
+    expect(await bobDuring(parts.write)).toContainEqual(expect.objectContaining({ bob: OLD }));
+    const asComposed = { ...parts.write, removalMayWiden: composed };
+    expect(await bobDuring(asComposed)).not.toContainEqual(expect.objectContaining({ bob: OLD }));
   });
 });
 

@@ -45,7 +45,10 @@ export class Oracle {
       .filter(({ document }) => documents.has(document))
       .map((chunk) => {
         const dense = chunk.embedding.reduce((sum, x, i) => sum + x * (vector[i] ?? 0), 0);
-        const lexical = chunk.weights.reduce((sum, [dimension, weight]) => sum + weight * (idf.get(dimension) ?? 0), 0);
+        const lexical = chunk.weights.reduce(
+          (sum, [dimension, weight]) => sum + weight * (idf.get(dimension) ?? 0),
+          0,
+        );
         return { ...chunk, score: w * dense + (bound === 0 ? 0 : ((1 - w) * lexical) / bound) };
       })
       .toSorted((a, b) => b.score - a.score || compare(a.document, b.document) || a.ordinal - b.ordinal)
@@ -60,7 +63,9 @@ export class Oracle {
        WHERE f.chunks > 0`,
       [query],
     );
-    return new Map(rows.map(({ dimension, df, n }) => [dimension, Math.log(1 + (n - df + 0.5) / (df + 0.5))]));
+    return new Map(
+      rows.map(({ dimension, df, n }) => [dimension, Math.log(1 + (n - df + 0.5) / (df + 0.5))]),
+    );
   }
 }
 

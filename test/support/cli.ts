@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +34,18 @@ afterAll(async () => {
   // The store of a killed command ends by itself, and writes until then.
   for (const folder of folders) await until(() => removed(folder), `the removal of ${folder}`);
 });
+
+/** The path of the script that `npm start` and `npm run demo` run, once it is sure that it installs nothing. */
+export function readyScript(): string {
+  const stamp = join(root, 'node_modules/.clearance-ready');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
+    throw new Error('Run "node scripts/ready.mjs" first: this would install under the running tests.');
+  }
+  return join(root, 'scripts/ready.mjs');
+}
 
 /** A path in the temporary folder that goes at the end of the test file. */
 export function freshFolder(): string {

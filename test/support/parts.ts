@@ -58,6 +58,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
       documents: postgresDocuments(database),
       embeddings,
       onError: () => {},
+      removalMayWiden: model.types.get(config.guarded.type)?.get(config.guarded.relation)?.mayExclude ?? true,
       tupleProblem: (tuple) => tupleProblem(model, tuple),
     },
     token: (subject, more = {}) =>

@@ -1,7 +1,7 @@
 import type { DocumentRow, Documents, StagedDocument } from '../../ports/documents.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import type { Database, Queryable } from './database.ts';
-import { postgresOutbox } from './outbox.ts';
+import { hideDocument, postgresOutbox } from './outbox.ts';
 import { vectorLiteral } from './search/candidate-index.ts';
 
 type Row = {
@@ -56,11 +56,14 @@ export function postgresDocuments(database: Database): Documents {
       });
     },
 
-    async enqueueNarrow(no, relationships) {
-      await database.query(
-        `INSERT INTO outbox (document_no, step, relationships) VALUES ($1, 'narrow', $2)`,
-        [no, JSON.stringify(relationships)],
-      );
+    async enqueueNarrow(no, relationships, { hideFirst }) {
+      await database.transaction(async (tx) => {
+        if (hideFirst) await hideDocument(tx, no);
+        await tx.query(`INSERT INTO outbox (document_no, step, relationships) VALUES ($1, 'narrow', $2)`, [
+          no,
+          JSON.stringify(relationships),
+        ]);
+      });
     },
 
     async enqueueRelationships(no, version, relationships) {

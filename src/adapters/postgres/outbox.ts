@@ -68,7 +68,7 @@ export function postgresOutbox(database: Database): Outbox {
           [no],
         );
         if (rowCount === 0) return false;
-        await hide(tx, no);
+        await hideDocument(tx, no);
         // What was still to be done to it is void; a step that someone is at finishes first, and publishes nothing.
         await tx.query(
           `DELETE FROM outbox WHERE document_no = $1 AND (leased_until IS NULL OR leased_until < now())`,
@@ -79,12 +79,12 @@ export function postgresOutbox(database: Database): Outbox {
       });
     },
 
-    hide: (step) => database.transaction((tx) => hide(tx, step.documentNo)),
+    hide: (step) => database.transaction((tx) => hideDocument(tx, step.documentNo)),
 
     async publish(step) {
       await database.transaction(async (tx) => {
         await finish(tx, step);
-        await hide(tx, step.documentNo);
+        await hideDocument(tx, step.documentNo);
         await tx.query(
           `UPDATE documents SET published_version = $2
            WHERE no = $1 AND NOT EXISTS (SELECT FROM outbox WHERE document_no = $1 AND step = 'delete')`,
@@ -130,7 +130,7 @@ export function postgresOutbox(database: Database): Outbox {
 }
 
 /** Takes the document out of search. Its text and chunks stay. */
-async function hide(tx: Queryable, no: number): Promise<void> {
+export async function hideDocument(tx: Queryable, no: number): Promise<void> {
   await count(tx, no, -1);
   await tx.query(`UPDATE documents SET published_version = NULL WHERE no = $1`, [no]);
 }
