@@ -15,8 +15,8 @@ export type Publishing = {
 };
 
 const RETRY_SECONDS = 5;
-/** How long a writer waits while another carries out the document's steps, before it is told `pending`. */
-const PATIENCE_MS = 30_000;
+/** How long a writer waits while another carries out the document's steps, before it is told `pending`: longer than a lease. */
+const PATIENCE_MS = 45_000;
 
 /**
  * Carries out what the outbox holds for one document, in order, and says whether nothing is left. A step

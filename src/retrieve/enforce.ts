@@ -8,7 +8,7 @@ import { verdictsOn } from './verdicts.ts';
 
 /** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
 export const MAX_CHECKED_DOCUMENTS = 10_000;
-/** Documents in the first round; each further one is twice as large, so that few readable ones cost few rounds. */
+/** Documents in the first round; each further one is four times as large, so that few readable ones cost few rounds. */
 const FIRST_ROUND = 50;
 
 export type Enforcement = {
@@ -78,7 +78,7 @@ export async function enforce(
   for (
     let round = FIRST_ROUND;
     allowed.length < k && !exhausted && checked < MAX_CHECKED_DOCUMENTS;
-    round *= 2
+    round *= 4
   ) {
     const next = await search.next(Math.min(round, MAX_CHECKED_DOCUMENTS - checked));
     exhausted = next.exhausted;

@@ -1,7 +1,7 @@
-import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
-import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
+import type { Database } from '../../src/adapters/postgres/database.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import type { Embeddings } from '../../src/ports/embeddings.ts';
+import { joinStore } from '../support/parts.ts';
 
 type Chunk = {
   readonly id: string;
@@ -20,8 +20,7 @@ export class Oracle {
   readonly #database: Database;
 
   static async load(dataDir: string): Promise<Oracle> {
-    const { connection } = await openEmbeddedStore(dataDir);
-    const database = openDatabase({ ...connection, max: 1 });
+    const database = await joinStore(dataDir);
     return new Oracle(await loadChunks(database), await staticEmbeddings(), database);
   }
 

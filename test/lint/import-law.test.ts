@@ -109,11 +109,9 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
 ];
 
 /** What the law forbids and the linter lets through: take a line out once the configuration catches it. */
-const holes: readonly [folder: string, specifier: string][] = [
-  // `!../*.ts` is there for src/evaluator/condition, and holds for the folder above it too.
+const deeper: readonly [folder: string, specifier: string][] = [
   ['src/evaluator', '../config.ts'],
   ['src/evaluator', '../compose.ts'],
-  // `../jwt/**` is not `../../jwt/**`.
   ['src/adapters/postgres/search', '../../jwt/a.ts'],
   ['src/adapters/postgres/search', '../../pglite/a.ts'],
 ];
@@ -174,8 +172,8 @@ beforeAll(async () => {
     for (const specifier of forbidden) write(`${folder}/wrong-${slug(specifier)}.ts`, importing(specifier));
     for (const specifier of allowed) write(`${folder}/right-${slug(specifier)}.ts`, importing(specifier));
   }
-  for (const [folder, specifier] of holes)
-    write(`${folder}/hole-${slug(specifier)}.ts`, importing(specifier));
+  for (const [folder, specifier] of deeper)
+    write(`${folder}/deep-${slug(specifier)}.ts`, importing(specifier));
   write('src/plain/port.ts', port);
   for (const [i, [, wrong, right]] of rules.entries()) {
     write(`src/plain/wrong-${i}.ts`, wrong);
@@ -211,9 +209,9 @@ describe.each(law)('the import law in %s', (folder, forbidden, allowed) => {
   });
 });
 
-describe('the import law should', () => {
-  it.fails.each(holes)('in %s forbid %s', (folder, specifier) => {
-    expect(of(`${folder}/hole-${slug(specifier)}.ts`)).toEqual([LAW]);
+describe('the import law, a folder further down,', () => {
+  it.each(deeper)('in %s forbids %s', (folder, specifier) => {
+    expect(of(`${folder}/deep-${slug(specifier)}.ts`)).toEqual([LAW]);
   });
 });
 

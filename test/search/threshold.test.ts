@@ -1,8 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importDocuments } from '../../ingest/import.ts';
-import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
-import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
+import type { Database } from '../../src/adapters/postgres/database.ts';
 import { lexicalQuery, type QueryLexeme } from '../../src/adapters/postgres/search/bm25.ts';
 import { vectorLiteral } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { exactSearch } from '../../src/adapters/postgres/search/exact-search.ts';
@@ -16,6 +15,7 @@ import {
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import { operatorOf } from '../../src/operator.ts';
 import type { CandidateSearch, RankedDocument } from '../../src/ports/search.ts';
+import { joinStore } from '../support/parts.ts';
 import { openTestService, type TestService } from '../support/service.ts';
 
 const queries = [
@@ -36,7 +36,7 @@ describe('two lists and a threshold', () => {
     for await (const outcome of importDocuments(service.write, await operatorOf(service.config), corpus)) {
       expect(outcome.status).toBe('published');
     }
-    database = openDatabase((await openEmbeddedStore(service.config.dataDir)).connection);
+    database = await joinStore(service.config.dataDir);
   });
 
   afterAll(async () => {

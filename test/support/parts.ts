@@ -73,6 +73,14 @@ export async function openParts(dsl?: string): Promise<Parts> {
 
 /** Another pool on a running service's store, as another process would open it. */
 export async function joinStore(dataDir: string): Promise<Database> {
-  const { connection } = await openEmbeddedStore(dataDir);
-  return openDatabase(connection);
+  const store = await openEmbeddedStore(dataDir);
+  const database = openDatabase({ ...store.connection, max: 2 });
+  return {
+    ...database,
+    async close() {
+      await database.close();
+      // Else it would take over the store when the service ends.
+      await store.close();
+    },
+  };
 }

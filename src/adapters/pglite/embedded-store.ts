@@ -35,21 +35,45 @@ const RESTART_WINDOW_MS = 60_000;
 export async function openEmbeddedStore(dataDir: string): Promise<EmbeddedStore> {
   const folder = prepareDataFolder(dataDir);
   const running = await runningStore(folder);
-  if (running) return join(running);
+  if (running) return join(dataDir, running);
 
   const socketFolder = chooseSocketFolder(folder);
   const child = startStoreChild(folder, socketFolder);
   const other = await startOrFindOther(child, folder);
-  if (other) return join(other);
+  if (other) return join(dataDir, other);
   return own(folder, socketFolder, child);
 }
 
-function join(socketFolder: string): EmbeddedStore {
+/** Another's store. When it ends, and this process goes on, the store is opened anew at the same address. */
+function join(dataDir: string, socketFolder: string): EmbeddedStore {
+  const failed = Promise.withResolvers<StartupError>();
+  const watched = connect(socketFile(socketFolder));
+  // It must not keep a command alive that has forgotten to close.
+  watched.unref();
+  // Unread, its farewell would hold back the close.
+  watched.resume();
+  let closing = false;
+  let successor: Promise<EmbeddedStore | undefined> | undefined;
+  watched.on('error', () => undefined);
+  watched.once('close', () => {
+    if (closing) return;
+    successor = openEmbeddedStore(dataDir).catch((error: unknown) => {
+      const message = `The store in ${dataDir} has ended with its owner and can't be opened again: ${String(error)}`;
+      console.error(message);
+      failed.resolve(new StartupError(message, { cause: error }));
+      return undefined;
+    });
+    void successor.then((store) => store?.failed.then(failed.resolve));
+  });
   return {
     connection: connectionOf(socketFolder),
     owned: false,
-    failed: new Promise(() => undefined),
-    close: async () => undefined,
+    failed: failed.promise,
+    async close() {
+      closing = true;
+      watched.destroy();
+      await (await successor)?.close();
+    },
   };
 }
 

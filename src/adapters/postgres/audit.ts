@@ -6,7 +6,7 @@ export function postgresAuditLog(database: Database): AuditLog {
   return {
     async append({ tenant, decisionId, ...record }) {
       try {
-        await database.query(`INSERT INTO audit (tenant, decision_id, record) VALUES ($1, $2, $3)`, [
+        await database.prepared(`INSERT INTO audit (tenant, decision_id, record) VALUES ($1, $2, $3)`, [
           tenant,
           decisionId,
           JSON.stringify(record),

@@ -7,6 +7,11 @@ export type Queryable = {
 };
 
 export type Database = Queryable & {
+  /**
+   * As `query`, planned once for each connection: planning takes longer than a look-up by key does. For fixed texts
+   * only, whose best plan does not depend on the values.
+   */
+  prepared<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>>;
   /** Runs `work` in one transaction: all of it or nothing. Keep it short, for an embedded store has one session. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -21,7 +26,15 @@ export function openDatabase(config: pg.PoolConfig): Database {
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
 
+  const names = new Map<string, string>();
+  const nameOf = (text: string): string => {
+    const name = names.get(text) ?? `s${names.size}`;
+    names.set(text, name);
+    return name;
+  };
+
   return {
+    prepared: (text, values) => orUnavailable(() => pool.query({ name: nameOf(text), text, values })),
     query: (text, values) => orUnavailable(() => pool.query(text, values)),
     transaction: (work) => orUnavailable(() => inTransaction(pool, work)),
     close: () => pool.end(),
@@ -52,15 +65,16 @@ async function orUnavailable<T>(query: () => Promise<T>): Promise<T> {
     return await query();
   } catch (error) {
     if (error instanceof ClearanceError || isOurFault(error)) throw error;
-    throw new ClearanceError(
-      'store_unavailable',
-      'The store does not answer. Nothing was released; try again.',
-      {
-        cause: error,
-      },
-    );
+    const full = error instanceof pg.DatabaseError && error.code === DISK_FULL;
+    const detail = full
+      ? "The store's disk is full. Reading goes on; writing has to wait until an operator has made room."
+      : 'The store does not answer. Nothing was released; try again.';
+    throw new ClearanceError('store_unavailable', detail, { cause: error });
   }
 }
+
+/** SQLSTATE. */
+const DISK_FULL = '53100';
 
 /** SQLSTATE classes 22 (data), 23 (constraint) and 42 (syntax, missing table). */
 function isOurFault(error: unknown): boolean {

@@ -2,7 +2,7 @@ import type { Documents, OutboxStep, OwnRelationship } from '../../ports/documen
 import type { Database, Queryable } from './database.ts';
 
 /** Longer than the engine's own deadlines, so that a step is not taken over while its holder still acts on it. */
-const LEASE_SECONDS = 60;
+const LEASE_SECONDS = 30;
 
 type Row = {
   id: number;

@@ -14,7 +14,7 @@ type Row = {
 export function postgresPassages(database: Database): Passages {
   return {
     async read(tenant, chunks) {
-      const { rows } = await database.query<Row>(
+      const { rows } = await database.prepared<Row>(
         `SELECT c.id AS chunk_id, d.id AS document_id, c.version, v.title, t.text, v.metadata, v.source_url
          FROM unnest($2::bigint[], $3::int[]) AS wanted (chunk_id, version)
          JOIN chunks c ON c.id = wanted.chunk_id AND c.version = wanted.version

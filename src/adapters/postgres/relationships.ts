@@ -1,5 +1,6 @@
 import type { Relationships } from '../../ports/engine.ts';
 import type { TupleChange, TupleLog } from '../../ports/tuple-log.ts';
+import { ClearanceError } from '../../types/errors.ts';
 import type { Tuple, TupleCondition } from '../../types/tuple.ts';
 import type { Database, Queryable } from './database.ts';
 
@@ -9,11 +10,10 @@ type Row = { object: string; relation: string; user: string; condition: TupleCon
 export function postgresRelationships(database: Database): Relationships & TupleLog {
   const select = `SELECT object, relation, "user", condition FROM relationships`;
 
-  async function version(tenant: string, on: Queryable = database): Promise<number> {
-    const { rows } = await on.query<{ version: number }>(
-      `SELECT version FROM relationship_versions WHERE tenant = $1`,
-      [tenant],
-    );
+  const selectVersion = `SELECT version FROM relationship_versions WHERE tenant = $1`;
+
+  async function version(tenant: string): Promise<number> {
+    const { rows } = await database.prepared<{ version: number }>(selectVersion, [tenant]);
     return rows[0]?.version ?? 0;
   }
 
@@ -42,6 +42,7 @@ export function postgresRelationships(database: Database): Relationships & Tuple
            ON CONFLICT DO NOTHING RETURNING object, relation, "user", condition`,
           [tenant, ...columns(writes), writes.map(({ condition }) => condition && JSON.stringify(condition))],
         );
+        await refuseOtherConditions(tx, tenant, writes);
         const changes = [...deleted.rows, ...written.rows];
         await tx.query(
           `INSERT INTO relationship_changes (tenant, version, position, written, object, relation, "user", condition)
@@ -80,7 +81,8 @@ export function postgresRelationships(database: Database): Relationships & Tuple
       return database.transaction(async (tx) => {
         await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
         const { rows } = await tx.query<Row>(`${select} WHERE tenant = $1`, [tenant]);
-        return { version: await version(tenant, tx), tuples: rows.map(toTuple) };
+        const held = await tx.query<{ version: number }>(selectVersion, [tenant]);
+        return { version: held.rows[0]?.version ?? 0, tuples: rows.map(toTuple) };
       });
     },
 
@@ -93,6 +95,23 @@ export function postgresRelationships(database: Database): Relationships & Tuple
       return { version: rows.at(-1)?.version ?? since, changes: rows.map(toChange) };
     },
   };
+}
+
+/** A tuple exists once, with one condition: writing it with another one would silently do nothing. */
+async function refuseOtherConditions(tx: Queryable, tenant: string, writes: readonly Tuple[]): Promise<void> {
+  const { rows } = await tx.query<Row>(
+    `SELECT r.object, r.relation, r."user" FROM relationships r
+     JOIN unnest($2::text[], $3::text[], $4::text[], $5::jsonb[]) AS w (object, relation, "user", condition)
+       ON r.object = w.object AND r.relation = w.relation AND r."user" = w."user"
+     WHERE r.tenant = $1 AND r.condition IS DISTINCT FROM w.condition LIMIT 1`,
+    [tenant, ...columns(writes), writes.map(({ condition }) => condition && JSON.stringify(condition))],
+  );
+  const [other] = rows;
+  if (other === undefined) return;
+  throw new ClearanceError(
+    'invalid_relationship',
+    `"${other.user} ${other.relation} ${other.object}" is there with another condition. Delete it first.`,
+  );
 }
 
 function columns(

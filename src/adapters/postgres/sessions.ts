@@ -4,13 +4,13 @@ import type { Database } from './database.ts';
 export function postgresSessions(database: Database): Sessions {
   return {
     async create({ id, principal, expiresAt }) {
-      await database.query(
+      await database.prepared(
         `INSERT INTO sessions (id, tenant, issuer, subject, actor, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
         [id, principal.tenant, principal.issuer, principal.subject, principal.actor ?? null, expiresAt],
       );
     },
     async isOpen(id, principal, now) {
-      const { rowCount } = await database.query(
+      const { rowCount } = await database.prepared(
         `SELECT FROM sessions WHERE id = $1 AND tenant = $2 AND issuer = $3 AND subject = $4
            AND actor IS NOT DISTINCT FROM $5 AND expires_at > $6`,
         [id, principal.tenant, principal.issuer, principal.subject, principal.actor ?? null, now],
@@ -18,7 +18,7 @@ export function postgresSessions(database: Database): Sessions {
       return rowCount === 1;
     },
     async end(id, principal) {
-      const { rowCount } = await database.query(
+      const { rowCount } = await database.prepared(
         `DELETE FROM sessions WHERE id = $1 AND tenant = $2 AND issuer = $3 AND subject = $4
            AND actor IS NOT DISTINCT FROM $5`,
         [id, principal.tenant, principal.issuer, principal.subject, principal.actor ?? null],

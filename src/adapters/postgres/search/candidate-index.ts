@@ -8,7 +8,7 @@ import { documentSearch } from './document-search.ts';
 import { exactSearch } from './exact-search.ts';
 import type { PreparedQuestion } from './question-sql.ts';
 import { thresholdSearch } from './threshold-search.ts';
-import { hasVectorIndex } from './vector-index.ts';
+import { VECTOR_INDEX } from './vector-index.ts';
 
 export function postgresCandidateIndex(database: Database, embeddings: Embeddings): CandidateIndex {
   return {
@@ -17,7 +17,7 @@ export function postgresCandidateIndex(database: Database, embeddings: Embedding
       const [embedding] = await embeddings.embed([query], signal);
       if (embedding === undefined)
         throw new ClearanceError('embeddings_unavailable', 'The query was not embedded.');
-      const { chunks, lexemes } = await queryStatistics(database, tenant, query);
+      const { chunks, lexemes, indexed } = await queryStatistics(database, tenant, query);
       const question: PreparedQuestion = {
         tenant,
         embedding: vectorLiteral(embedding),
@@ -26,9 +26,7 @@ export function postgresCandidateIndex(database: Database, embeddings: Embedding
         denseWeight: embeddings.denseWeight,
         ...(filter === undefined ? {} : { filter }),
       };
-      return (await hasVectorIndex(database))
-        ? thresholdSearch(database, question)
-        : exactSearch(database, question);
+      return indexed ? thresholdSearch(database, question) : exactSearch(database, question);
     },
 
     openDocument: (tenant, documentId) => documentSearch(database, tenant, documentId),
@@ -40,20 +38,18 @@ export function vectorLiteral(vector: Float32Array): string {
   return `[${vector.join(',')}]`;
 }
 
-async function queryStatistics(
-  database: Database,
-  tenant: string,
-  query: string,
-): Promise<{ chunks: number; lexemes: QueryLexeme[] }> {
-  const { rows } = await database.query<{ chunks: number; lexemes: QueryLexeme[] }>(
+type Statistics = { readonly chunks: number; readonly lexemes: QueryLexeme[]; readonly indexed: boolean };
+
+async function queryStatistics(database: Database, tenant: string, query: string): Promise<Statistics> {
+  const { rows } = await database.prepared<Statistics>(
     `SELECT coalesce((SELECT chunks FROM collections WHERE tenant = $1), 0) AS chunks, coalesce((
        SELECT jsonb_agg(jsonb_build_object('lexeme', q.lexeme, 'dimension', f.dimension, 'chunks', f.chunks))
        FROM unnest(to_tsvector('english', $2)) q
        JOIN lexeme_frequencies f ON f.tenant = $1 AND f.dimension = lexeme_dimension(q.lexeme)
-     ), '[]') AS lexemes`,
-    [tenant, query],
+     ), '[]') AS lexemes, to_regclass($3) IS NOT NULL AS indexed`,
+    [tenant, query, VECTOR_INDEX],
   );
-  return rows[0] ?? { chunks: 0, lexemes: [] };
+  return rows[0] ?? { chunks: 0, lexemes: [], indexed: false };
 }
 
 async function refuseUnknownFields(database: Database, tenant: string, filter: Filter): Promise<void> {

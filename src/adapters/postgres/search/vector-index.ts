@@ -1,9 +1,9 @@
 import type { Database, Queryable } from '../database.ts';
 
-const INDEX = 'chunks_embedding';
+export const VECTOR_INDEX = 'chunks_embedding';
 
 /** Chunks from which on a scan is too slow. Below, search is exact without any index. */
-export const VECTOR_INDEX_FROM = 50_000;
+const VECTOR_INDEX_FROM = 50_000;
 
 /** Builds the approximate index once there are enough chunks. Takes minutes, and on an embedded store others wait. */
 export async function ensureVectorIndex(
@@ -15,7 +15,7 @@ export async function ensureVectorIndex(
   const { rows } = await database.query<{ chunks: number }>(`SELECT count(*) AS chunks FROM chunks`);
   if ((rows[0]?.chunks ?? 0) < from) return false;
   await database.query(
-    `CREATE INDEX IF NOT EXISTS ${INDEX} ON chunks USING hnsw ((embedding::vector(${dimension})) vector_ip_ops)`,
+    `CREATE INDEX IF NOT EXISTS ${VECTOR_INDEX} ON chunks USING hnsw ((embedding::vector(${dimension})) vector_ip_ops)`,
   );
   return true;
 }
@@ -23,12 +23,12 @@ export async function ensureVectorIndex(
 export async function hasVectorIndex(database: Database): Promise<boolean> {
   const { rows } = await database.query<{ present: boolean }>(
     `SELECT to_regclass($1) IS NOT NULL AS present`,
-    [INDEX],
+    [VECTOR_INDEX],
   );
   return rows[0]?.present ?? false;
 }
 
 /** Its expression names the dimension, so vectors of another one need a new index. */
 export async function dropVectorIndex(tx: Queryable): Promise<void> {
-  await tx.query(`DROP INDEX IF EXISTS ${INDEX}`);
+  await tx.query(`DROP INDEX IF EXISTS ${VECTOR_INDEX}`);
 }
