@@ -1,5 +1,5 @@
 import type { Candidate, CandidateSearch, RankedDocument } from '../../../ports/search.ts';
-import type { Database } from '../database.ts';
+import type { Queryable } from '../database.ts';
 import { type PreparedQuestion, searchSql } from './question-sql.ts';
 
 /** Documents that one scan brings; a walk that goes further has run out of every budget. */
@@ -8,7 +8,7 @@ const MAX_RANKED = 20_000;
 type RankedRow = { document_id: string; version: number; score: number };
 
 /** One scan over every chunk of the tenant: exact and its own proof, and the fastest way to search up to some 50,000. */
-export function exactSearch(database: Database, question: PreparedQuestion): CandidateSearch {
+export function exactSearch(database: Queryable, question: PreparedQuestion): CandidateSearch {
   let ranking: readonly RankedDocument[] | undefined;
   let given = 0;
 
@@ -26,7 +26,7 @@ export function exactSearch(database: Database, question: PreparedQuestion): Can
 
 /** Every document, by the fused score of its best chunk. */
 export async function rankDocuments(
-  database: Database,
+  database: Queryable,
   question: PreparedQuestion,
 ): Promise<readonly RankedDocument[]> {
   const sql = searchSql(question);
@@ -41,7 +41,7 @@ export async function rankDocuments(
 }
 
 export async function bestWithin(
-  database: Database,
+  database: Queryable,
   question: PreparedQuestion,
   documents: readonly RankedDocument[],
   k: number,
@@ -49,9 +49,7 @@ export async function bestWithin(
   const sql = searchSql(question);
   const ids = sql.bind(documents.map((document) => document.documentId));
   const versions = sql.bind(documents.map((document) => document.version));
-  // A filter makes a text of its own, and plans are kept for good.
-  const run = question.filter === undefined ? database.prepared : database.query;
-  const { rows } = await run<RankedRow & { chunk_id: number }>(
+  const { rows } = await database.query<RankedRow & { chunk_id: number }>(
     `SELECT c.id AS chunk_id, d.id AS document_id, c.version, ${sql.fused} AS score ${sql.searchable}
        AND (d.id, c.version) IN (SELECT * FROM unnest(${ids}::text[], ${versions}::int[]))
      ORDER BY score DESC, d.id, c.ordinal LIMIT ${sql.bind(k)}`,
