@@ -27,7 +27,7 @@ async function tokenOf(signer: SigningKey): Promise<string> {
 }
 
 const unreadable = {
-  code: 'unauthenticated',
+  code: 'identity_unavailable',
   message: expect.stringContaining("can't be read at the moment"),
 };
 
