@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { AuditLog, AuditRecord } from '../src/ports/audit.ts';
-import type { DocumentRow, OwnRelationship } from '../src/ports/documents.ts';
+import type { DocumentRow, OwnedDocument, OwnRelationship } from '../src/ports/documents.ts';
 import type { Embeddings } from '../src/ports/embeddings.ts';
 import { ClearanceError } from '../src/types/errors.ts';
-import type { Tuple } from '../src/types/tuple.ts';
+import { type Tuple, tupleKey } from '../src/types/tuple.ts';
 import { chunk } from './chunk.ts';
 import { embed } from './embed.ts';
 import { inTurn } from './in-turn.ts';
@@ -40,10 +40,11 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
     const created = row.hash === undefined;
     const hash = contentHash(document);
     if (!created) {
-      // A narrowing never waits for embeddings. Where it may widen for somebody, the old text goes out of sight first.
-      if (document.relationships !== undefined) {
-        const hideFirst = path.removalMayWiden && row.hash?.equals(hash) !== true;
-        await path.documents.enqueueNarrow(row.no, document.relationships, { hideFirst });
+      // A narrowing never waits for embeddings. Where taking away may widen, a change of relationships alone is left
+      // to the step that publishes, which hides the text meanwhile.
+      const narrowFirst = !path.removalMayWiden || row.hash?.equals(hash) !== true;
+      if (document.relationships !== undefined && narrowFirst) {
+        await path.documents.enqueueNarrow(row, document.relationships);
       }
       await settle(path, row.no);
       // A deletion among the steps has taken the text along, and freed the id.
@@ -52,7 +53,7 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
     const unchanged = row.hash !== undefined && row.hash.equals(hash);
     const staged = unchanged
       ? await keepVersion(path, row, document.relationships)
-      : await stageVersion(path, writer.principal.tenant, row.no, document, hash);
+      : await stageVersion(path, writer.principal.tenant, row, document, hash);
     const settled = await settle(path, row.no);
     return {
       document_id: document.id,
@@ -65,17 +66,23 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
 
 async function keepVersion(
   path: WritePath,
-  row: DocumentRow,
+  row: DocumentRow & OwnedDocument,
   relationships: readonly OwnRelationship[] | undefined,
 ) {
   // One that is not in force may have a deletion before it: its own step comes after that.
   if (relationships !== undefined || row.publishedVersion !== row.version) {
-    await path.documents.enqueueRelationships(row.no, row.version, relationships);
+    await path.documents.enqueuePublish(row, row.version, relationships);
   }
   return { version: row.version, chunks: row.chunks };
 }
 
-async function stageVersion(path: WritePath, tenant: string, no: number, document: Document, hash: Buffer) {
+async function stageVersion(
+  path: WritePath,
+  tenant: string,
+  owned: OwnedDocument,
+  document: Document,
+  hash: Buffer,
+) {
   const chunks = await embed(path, tenant, document.title, await chunk(document.text));
   const { title, metadata, source_url } = document;
   const staged = {
@@ -85,7 +92,7 @@ async function stageVersion(path: WritePath, tenant: string, no: number, documen
     chunks,
     ...(source_url === undefined ? {} : { sourceUrl: source_url }),
   };
-  const version = await path.documents.stage(tenant, no, staged, document.relationships);
+  const version = await path.documents.stage(tenant, owned, staged, document.relationships);
   return { version, chunks: chunks.length };
 }
 
@@ -98,7 +105,7 @@ export function deleteDocument(path: WritePath, writer: Writer, id: string): Pro
     if (row?.source === undefined) throw new ClearanceError('not_found', 'No such document.');
     if (!writer.admin && row.source !== writer.source) throw notYours(writer);
     await auditWrite(path, writer, 'delete_document', { documentId: id, source: writer.source });
-    await path.documents.enqueueDelete(row.no);
+    await path.documents.enqueueDelete({ no: row.no, source: row.source });
     return (await settle(path, row.no)) ? 'deleted' : 'pending';
   });
 }
@@ -122,8 +129,10 @@ export function auditWrite(
 
 function refuseForbiddenTuples({ tupleProblem, guarded }: WritePath, document: Document): void {
   const tuples = ownTuples(`${guarded.type}:${document.id}`, document.relationships ?? []);
+  const named = tuples.map(tupleKey);
   for (const [i, tuple] of tuples.entries()) {
-    const problem = tupleProblem(tuple);
+    const twice = named.indexOf(tupleKey(tuple)) !== i;
+    const problem = twice ? 'it is named twice' : tupleProblem(tuple);
     if (problem !== undefined)
       throw new ClearanceError('invalid_relationship', `relationships.${i}: ${problem}`);
   }

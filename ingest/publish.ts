@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Documents, OutboxStep } from '../src/ports/documents.ts';
 import { MAX_TUPLES_A_WRITE, type Relationships } from '../src/ports/engine.ts';
-import type { Tuple, TupleKey } from '../src/types/tuple.ts';
 import { difference, ownTuples } from './relationships.ts';
 
 export type Publishing = {
@@ -14,7 +13,8 @@ export type Publishing = {
   readonly onError: (error: unknown) => void;
 };
 
-const RETRY_SECONDS = 5;
+/** Seconds: twice as long at each attempt. */
+const MAX_RETRY_SECONDS = 60;
 /** How long a writer waits while another carries out the document's steps, before it is told `pending`: longer than a lease. */
 const PATIENCE_MS = 45_000;
 
@@ -22,13 +22,17 @@ const PATIENCE_MS = 45_000;
  * Carries out what the outbox holds for one document, in order, and says whether nothing is left. A step
  * that fails is given back, to be retried: until then the document stays as the steps before left it.
  */
-export async function settle(parts: Publishing, documentNo: number): Promise<boolean> {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function settle(
+  parts: Publishing,
+  documentNo: number,
+  patienceMs = PATIENCE_MS,
+): Promise<boolean> {
+  const deadline = Date.now() + patienceMs;
   for (;;) {
     const step = await parts.documents.lease(documentNo);
     if (step === undefined) return true;
     if (step === 'busy') {
-      if (Date.now() > deadline) return false;
+      if (Date.now() >= deadline) return false;
       await sleep(25);
       continue;
     }
@@ -36,7 +40,7 @@ export async function settle(parts: Publishing, documentNo: number): Promise<boo
       await carryOut(parts, step);
     } catch (error) {
       parts.onError(error);
-      await parts.documents.postpone(step, RETRY_SECONDS);
+      await parts.documents.postpone(step, Math.min(MAX_RETRY_SECONDS, 2 ** step.attempt));
       return false;
     }
   }
@@ -51,46 +55,44 @@ async function carryOut(parts: Publishing, step: OutboxStep): Promise<void> {
   const object = `${guarded.type}:${step.documentId}`;
 
   if (step.step === 'delete') {
+    const own = await relationships.ofObject(step.tenant, object);
     const mentions = await relationships.mentioning(step.tenant, object);
-    await takeAway(relationships, step.tenant, [
-      ...(await relationships.ofObject(step.tenant, object)),
-      ...mentions,
-    ]);
+    await inBatches([...own, ...mentions], (deletes) =>
+      relationships.write(step.tenant, { writes: [], deletes }),
+    );
     await documents.remove(step);
     return;
   }
 
   const published = (await documents.find(step.tenant, step.documentId))?.publishedVersion;
-  const inPlace = step.step === 'narrow' || published === step.version;
+  const narrows = step.step === 'narrow';
+  const inPlace = narrows || published === step.version;
+  let hidden = published === undefined;
+  const hide = async () => {
+    if (!hidden) await documents.hide(step);
+    hidden = true;
+  };
+
   if (step.relationships !== undefined) {
     const current = await relationships.ofObject(step.tenant, object);
     const { deletes, writes } = difference(current, ownTuples(object, step.relationships));
-    const replaces = published !== undefined && !inPlace;
-    if (replaces && parts.removalMayWiden && deletes.length > 0) await documents.hide(step);
-    await takeAway(relationships, step.tenant, deletes);
-    if (step.step === 'publish' && writes.length > 0) {
-      if (replaces) await documents.hide(step);
-      await add(relationships, step.tenant, writes);
-    }
+    const adds = narrows ? [] : writes;
+    const widens = parts.removalMayWiden && deletes.length > 0;
+    if (widens && (narrows || !inPlace || adds.length > 0)) await hide();
+    await inBatches(deletes, (batch) => relationships.write(step.tenant, { writes: [], deletes: batch }));
+    if (adds.length > 0 && !inPlace) await hide();
+    await inBatches(adds, (batch) => relationships.write(step.tenant, { writes: batch, deletes: [] }));
   }
-  if (inPlace) await documents.done(step);
+  if (narrows || (inPlace && !hidden)) await documents.done(step);
   else await documents.publish(step);
 }
 
-async function takeAway(
-  relationships: Relationships,
-  tenant: string,
-  tuples: readonly TupleKey[],
+async function inBatches<T>(
+  tuples: readonly T[],
+  write: (batch: readonly T[]) => Promise<unknown>,
 ): Promise<void> {
-  for (let i = 0; i < tuples.length; i += MAX_TUPLES_A_WRITE) {
-    await relationships.write(tenant, { writes: [], deletes: tuples.slice(i, i + MAX_TUPLES_A_WRITE) });
-  }
-}
-
-async function add(relationships: Relationships, tenant: string, tuples: readonly Tuple[]): Promise<void> {
-  for (let i = 0; i < tuples.length; i += MAX_TUPLES_A_WRITE) {
-    await relationships.write(tenant, { writes: tuples.slice(i, i + MAX_TUPLES_A_WRITE), deletes: [] });
-  }
+  for (let i = 0; i < tuples.length; i += MAX_TUPLES_A_WRITE)
+    await write(tuples.slice(i, i + MAX_TUPLES_A_WRITE));
 }
 
 /** Carries out what is due and was left behind: by a failure, a crash or another copy of the service. */
@@ -99,7 +101,7 @@ export function startOutboxWorker(parts: Publishing): { stop(): Promise<void> } 
   const done = (async () => {
     while (!stopped.signal.aborted) {
       try {
-        for (const no of await parts.documents.due(20)) await settle(parts, no);
+        for (const no of await parts.documents.due(20)) await settle(parts, no, 0);
       } catch (error) {
         parts.onError(error);
       }

@@ -1,6 +1,6 @@
 import type { Documents } from '../src/ports/documents.ts';
 import { ClearanceError } from '../src/types/errors.ts';
-import type { Credentials, Principal } from '../src/types/principal.ts';
+import { ADMIN_SOURCE, type Credentials, type Principal } from '../src/types/principal.ts';
 
 /** Who writes, and as which source. */
 export type Writer = {
@@ -10,9 +10,6 @@ export type Writer = {
   /** May write documents of every source. */
   readonly admin: boolean;
 };
-
-/** The source of documents that an administrator writes without naming one. */
-const ADMIN_SOURCE = 'admin';
 
 export function writerOf({ principal, scopes, source }: Credentials): Writer {
   const admin = scopes.has('admin');

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { WritePath } from '../ingest/ingest.ts';
 import { startOutboxWorker } from '../ingest/publish.ts';
@@ -7,7 +8,7 @@ import { developmentIdentity } from './adapters/jwt/development-issuer.ts';
 import { developmentKeys } from './adapters/jwt/development-keys.ts';
 import { oidcIdentity } from './adapters/jwt/oidc.ts';
 import { openAiEmbeddings } from './adapters/openai-embeddings/openai-embeddings.ts';
-import { openEmbeddedStore } from './adapters/pglite/embedded-store.ts';
+import { type EmbeddedStore, openEmbeddedStore } from './adapters/pglite/embedded-store.ts';
 import { postgresAuditLog } from './adapters/postgres/audit.ts';
 import { type Database, openDatabase } from './adapters/postgres/database.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
@@ -107,7 +108,7 @@ async function openStore(
 ): Promise<{ database: Database; close(): Promise<void> }> {
   const store = await openEmbeddedStore(config.dataDir);
   try {
-    await migrate(store.connection);
+    await migrateTogether(store);
   } catch (error) {
     await store.close();
     throw new StartupError(`The store's schema could not be brought up to date: ${messageOf(error)}`, {
@@ -122,6 +123,22 @@ async function openStore(
       await store.close();
     },
   };
+}
+
+const MIGRATION_TRIES = 10;
+const MIGRATION_PAUSE_MS = 300;
+
+/** Another command's store may be getting its schema at this moment, and an embedded store has no lock between them. */
+async function migrateTogether({ connection, owned }: EmbeddedStore): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await migrate(connection);
+      return;
+    } catch (error) {
+      if (owned || tries === MIGRATION_TRIES) throw error;
+      await sleep(MIGRATION_PAUSE_MS);
+    }
+  }
 }
 
 async function chooseEmbeddings({ openai }: Config): Promise<Embeddings> {

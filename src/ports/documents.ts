@@ -20,11 +20,16 @@ export type OutboxStep = {
   readonly tenant: string;
   readonly documentId: string;
   readonly documentNo: number;
+  /** How often it was leased, this time included: who leased it before holds it no more. */
+  readonly attempt: number;
   readonly step: 'narrow' | 'publish' | 'delete';
   readonly version?: number;
   /** The whole set that the document is to have; absent where its relationships stay as they are. */
   readonly relationships?: readonly OwnRelationship[];
 };
+
+/** A document as its writer found it. */
+export type OwnedDocument = { readonly no: number; readonly source: string };
 
 export type DocumentRow = {
   readonly no: number;
@@ -39,31 +44,28 @@ export type DocumentRow = {
 
 export interface Documents {
   /** The row of a document, made where there is none and given to `source` where its id is free. */
-  claim(tenant: string, id: string, source: string): Promise<DocumentRow>;
+  claim(tenant: string, id: string, source: string): Promise<DocumentRow & OwnedDocument>;
   find(tenant: string, id: string): Promise<DocumentRow | undefined>;
   /** Embeddings already held for these hashes (hexadecimal), in the vector space in use. */
   embeddingsOf(tenant: string, hashes: readonly Buffer[]): Promise<ReadonlyMap<string, Float32Array>>;
-  /** One transaction: takes down what relationships are to be taken away. */
-  enqueueNarrow(
-    no: number,
-    relationships: readonly OwnRelationship[],
-    options: { readonly hideFirst: boolean },
-  ): Promise<void>;
-  /** One transaction: the new version, hidden, and the step that will publish it. Returns its number. */
+  // Each of these is one transaction and throws where the document is no longer `source`'s.
+  /** Puts down what relationships are to be taken away. */
+  enqueueNarrow(owned: OwnedDocument, relationships: readonly OwnRelationship[]): Promise<void>;
+  /** The new version, hidden, and the step that will publish it. Returns its number. */
   stage(
     tenant: string,
-    no: number,
+    owned: OwnedDocument,
     document: StagedDocument,
     relationships: readonly OwnRelationship[] | undefined,
   ): Promise<number>;
-  /** One transaction: only the step that puts relationships in force; the version stays, and must be the newest. */
-  enqueueRelationships(
-    no: number,
+  /** Only the step that publishes a version there is; without relationships they stay as they are. */
+  enqueuePublish(
+    owned: OwnedDocument,
     version: number,
     relationships: readonly OwnRelationship[] | undefined,
   ): Promise<void>;
-  /** One transaction: hides the document and takes down that it is to go. False where there is none. */
-  enqueueDelete(no: number): Promise<boolean>;
+  /** Hides the document and puts down that it is to go. */
+  enqueueDelete(owned: OwnedDocument): Promise<void>;
 
   /** Takes a lease on the document's oldest step. `busy` where someone else holds it. */
   lease(no: number): Promise<OutboxStep | 'busy' | undefined>;

@@ -91,7 +91,8 @@ export async function enforce(
   const found = allowed.length === 0 ? [] : await search.within(allowed, k);
   const cleared = new Set(allowed.map(versionKey));
   const candidates = found.filter((candidate) => cleared.has(versionKey(candidate)));
-  const complete = candidates.length >= k || (exhausted && eachHasOne(allowed, candidates));
+  const complete =
+    (candidates.length >= k || exhausted) && !someoneIsMissing(allowed, candidates, candidates.length >= k);
   return new Clearance(principal, candidates, {
     complete,
     certified: complete && search.exact(),
@@ -100,10 +101,15 @@ export async function enforce(
   });
 }
 
-/** False where a document was replaced after it was ranked: its new version is missing from the answer. */
-function eachHasOne(documents: readonly RankedDocument[], candidates: readonly Candidate[]): boolean {
+/** Whether a document was replaced after it was ranked: it should be among the candidates, by its score, and isn't. */
+function someoneIsMissing(
+  documents: readonly RankedDocument[],
+  candidates: readonly Candidate[],
+  full: boolean,
+): boolean {
   const found = new Set(candidates.map(versionKey));
-  return documents.every((document) => found.has(versionKey(document)));
+  const lowest = full ? (candidates.at(-1)?.score ?? 0) : Number.NEGATIVE_INFINITY;
+  return documents.some((document) => document.score > lowest && !found.has(versionKey(document)));
 }
 
 /** A document's verdict is the worst of its principals': the person's and, where one asks, the agent's. */
@@ -140,10 +146,15 @@ function takeAllowed(
     throw new ClearanceError(
       'engine_unavailable',
       'The authorization engine gave no verdict that this answer needs, so nothing was released. Try again.',
-      { cause: own },
+      { cause: new Error(own.map(shortReason).join(', ')) },
     );
   }
   return taken;
+}
+
+/** For the log: what follows the engine's code may quote relationships. */
+function shortReason(verdict: Verdict): string {
+  return verdict.kind === 'undetermined' ? (verdict.reason.split(':')[0] ?? '') : verdict.kind;
 }
 
 function versionKey({ documentId, version }: RankedDocument): string {

@@ -24,11 +24,10 @@ export async function retrieve(
   token: string | undefined,
   input: RetrieveRequest,
 ): Promise<RetrieveResponse> {
-  const { query, k, session_id, filter } = parseRetrieveRequest(input);
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
-
   const { principal } = await authenticate(path.identity, token, 'retrieve');
+  const { query, k, session_id, filter } = parseRetrieveRequest(input);
+  const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
   const session = await openSession(path.sessions, principal, session_id);
   const candidates = await path.index.open({ tenant: principal.tenant, query, ...conditions }, signal);
   const clearance = await enforce(path, session.principal, candidates, k, signal);

@@ -39,3 +39,9 @@ export class ClearanceError extends Error {
 export class StartupError extends Error {
   override readonly name = 'StartupError';
 }
+
+/** What may go into a log: a database error's `detail` holds values of rows, so only its message and code do. */
+export function describeError(error: unknown): { name: string; message: string; code?: unknown } {
+  if (!(error instanceof Error)) return { name: typeof error, message: 'not an error' };
+  return { name: error.name, message: error.message, ...('code' in error ? { code: error.code } : {}) };
+}

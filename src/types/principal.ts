@@ -16,6 +16,9 @@ export type Principal = Branded<
 export const scopes = ['retrieve', 'ingest', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
+/** The source of documents that an administrator writes without naming one; no token may claim it. */
+export const ADMIN_SOURCE = 'admin';
+
 /** A verified token: the principal, and what it may do. */
 export type Credentials = {
   readonly principal: Principal;

@@ -245,6 +245,7 @@ describe('PUT /v1/documents/{id}', () => {
       /office_hours/,
     ],
     ['a parent that is everyone', { user: 'user:*', relation: 'parent' }, /parent/],
+    ['a relationship named twice', { user: 'user:anne', relation: 'viewer' }, /named twice/],
   ];
   const all = [
     ...rows,

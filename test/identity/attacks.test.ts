@@ -143,6 +143,7 @@ describe('the claims', () => {
     ['an agent that is null', () => ({ ...good(), act: null }), /"act" is not usable/],
     ['a chain of agents', () => ({ ...good(), act: { sub: 'a', act: { sub: 'b' } } }), /chains of agents/],
     ['another issuer’s agent', () => ({ ...good(), act: { sub: 'a', iss: 'https://x' } }), /same issuer/],
+    ["the administrators' source", () => ({ ...good(), scope: 'ingest', source: 'admin' }), /admin/],
     ['ingest without source', () => ({ ...good(), scope: 'retrieve ingest' }), /"source"/],
     ['a source with a line break', () => ({ ...good(), source: 'hr\nit' }), /"source" is not usable/],
     ['a tenant with capitals', () => ({ ...good(), tenant: 'Acme' }), /"tenant" is not usable/],

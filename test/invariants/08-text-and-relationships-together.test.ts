@@ -19,7 +19,7 @@ type folder
     define viewer: [user, document#viewer]
 type document
   relations
-    define blocked: [user]
+    define blocked: [user, user:*]
     define viewer: [user, agent]
     define can_read: viewer but not blocked`;
 
@@ -51,7 +51,7 @@ beforeEach(async () => {
 });
 
 const update = (path: WritePath) => put(path, as, id, NEW, ['user:bob', 'user:both']);
-const rowOf = async () => parts.write.documents.find(tenant, id);
+const rowOf = async (of = id) => parts.write.documents.find(tenant, of);
 const object = () => `document:${id}`;
 
 async function textFor(token: string): Promise<string | undefined> {
@@ -142,9 +142,9 @@ describe('an update takes away, hides, adds, publishes', () => {
     const hasty: WritePath['documents'] = {
       ...documents,
       enqueueNarrow: async () => {},
-      async stage(on, no, document) {
-        const version = await documents.stage(on, no, document, undefined);
-        await settle(parts.write, no);
+      async stage(on, owned, document) {
+        const version = await documents.stage(on, owned, document, undefined);
+        await settle(parts.write, owned.no);
         return version;
       },
     };
@@ -193,6 +193,29 @@ describe('an exclusion', () => {
       const path = stepwise(write, async (step) => void history.push({ step, bob: await seenByBob() }));
       await putDocument(path, as, document(NEW, false));
       expect(await seenByBob()).toBe(NEW);
+      return history;
+    };
+    expect(await bobDuring(parts.write)).toContainEqual(expect.objectContaining({ bob: OLD }));
+    const asComposed = { ...parts.write, removalMayWiden: composed };
+    expect(await bobDuring(asComposed)).not.toContainEqual(expect.objectContaining({ bob: OLD }));
+  });
+
+  it('that gives way to another, with the text as it was, lets nobody through between them', async () => {
+    const excluding = (blocked: string) =>
+      parseDocument(`${id}-excluding`, {
+        title: id,
+        text: OLD,
+        relationships: [
+          { user: 'user:bob', relation: 'viewer' },
+          { user: blocked, relation: 'blocked' },
+        ],
+      });
+    const bobDuring = async (write: WritePath) => {
+      await putDocument(parts.write, as, excluding('user:bob'));
+      const history: unknown[] = [];
+      const path = stepwise(write, async (step) => void history.push({ step, bob: await seenByBob() }));
+      expect(await putDocument(path, as, excluding('user:*'))).toMatchObject({ status: 'published' });
+      expect((await rowOf(`${id}-excluding`))?.publishedVersion).toBe(1);
       return history;
     };
     expect(await bobDuring(parts.write)).toContainEqual(expect.objectContaining({ bob: OLD }));
@@ -347,9 +370,7 @@ describe('a deletion', () => {
         documents: {
           ...documents,
           stage: async (...staged) => (await byWorker(), documents.stage(...staged)),
-          enqueueRelationships: async (...asked) => (
-            await byWorker(), documents.enqueueRelationships(...asked)
-          ),
+          enqueuePublish: async (...asked) => (await byWorker(), documents.enqueuePublish(...asked)),
         },
       };
       await expect(put(overtaken, as, id, text)).rejects.toMatchObject({ code: 'store_unavailable' });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WritePath } from '../../ingest/ingest.ts';
+import { settle } from '../../ingest/publish.ts';
 import { writeRelationships } from '../../ingest/write-relationships.ts';
 import { readDocument } from '../../src/retrieve/read-document.ts';
 import { type Http, serveHttp } from '../support/http.ts';
@@ -36,23 +37,58 @@ const write = (door: Http, token: string, id: string, text: string, readers = ['
   door.send('PUT', `/v1/documents/${id}`, { token, json: body(text, readers) });
 const textOf = async (id: string) => (await readDocument(service.read, anne, id)).passages[0]?.text;
 
-/** A write path that skips the source check: every document is said to be the writer's own. */
+/** A write path that skips the source checks: every document is said to be the writer's own, and nobody looks again. */
 function skipping(path: WritePath, source: string): WritePath {
   const { documents } = path;
+  const owners = new Map<number, string>();
+  const owner = (owned: { no: number }) => ({ no: owned.no, source: owners.get(owned.no) ?? source });
   return {
     ...path,
     documents: {
       ...documents,
-      claim: async (...asked) => ({ ...(await documents.claim(...asked)), source }),
-      find: async (...asked) => {
+      async claim(...asked) {
+        const row = await documents.claim(...asked);
+        owners.set(row.no, row.source);
+        return { ...row, source };
+      },
+      async find(...asked) {
         const row = await documents.find(...asked);
+        if (row?.source !== undefined) owners.set(row.no, row.source);
         return row && { ...row, source };
       },
+      stage: (tenant, owned, ...rest) => documents.stage(tenant, owner(owned), ...rest),
+      enqueueNarrow: (owned, ...rest) => documents.enqueueNarrow(owner(owned), ...rest),
+      enqueuePublish: (owned, ...rest) => documents.enqueuePublish(owner(owned), ...rest),
+      enqueueDelete: (owned) => documents.enqueueDelete(owner(owned)),
     },
   };
 }
 
 describe('an ingest token writes only the documents of its source', () => {
+  it('also where an id changes hands while its new text is embedded', async () => {
+    const forIt = await writer(service, { source: 'it' });
+    await put(service.write, forIt, 'memo', 'For IT.', ['user:anne']);
+    const { documents, embeddings } = service.write;
+    const handedOver: WritePath = {
+      ...service.write,
+      embeddings: {
+        ...embeddings,
+        async embed(texts) {
+          // As another copy of the service would, which doesn't wait for this one's turn.
+          const row = await documents.find('default', 'memo');
+          await documents.enqueueDelete({ no: row?.no ?? 0, source: 'it' });
+          await settle(service.write, row?.no ?? 0);
+          await documents.claim('default', 'memo', 'hr');
+          return embeddings.embed(texts);
+        },
+      },
+    };
+    await expect(put(handedOver, forIt, 'memo', 'For IT, again.', ['user:anne'])).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
+    expect(await documents.find('default', 'memo')).toMatchObject({ source: 'hr', chunks: 0 });
+  });
+
   it("and not another source's", async () => {
     const unguarded = await serveHttp({ ...service, write: skipping(service.write, 'it') });
     await write(http, hr, 'contract', 'The contract.');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Credentials, type Principal, type Scope, scopes } from '../../types/principal.ts';
+import { ADMIN_SOURCE, type Credentials, type Principal, type Scope, scopes } from '../../types/principal.ts';
 import { engineUser } from './engine-user.ts';
 import { refused } from './refusal.ts';
 
@@ -13,6 +13,10 @@ const claims = z.object({
   source: z
     .string()
     .regex(/^[^\p{Cc}\p{Cs}]{1,200}$/u, 'must be 1 to 200 characters without control characters')
+    .refine(
+      (source) => source !== ADMIN_SOURCE,
+      `must not be "${ADMIN_SOURCE}", which is the administrators' own`,
+    )
     .optional(),
   tenant: z
     .string()

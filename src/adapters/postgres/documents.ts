@@ -1,4 +1,4 @@
-import type { DocumentRow, Documents, StagedDocument } from '../../ports/documents.ts';
+import type { DocumentRow, Documents, OwnedDocument, StagedDocument } from '../../ports/documents.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import type { Database, Queryable } from './database.ts';
 import { hideDocument, postgresOutbox } from './outbox.ts';
@@ -34,8 +34,9 @@ export function postgresDocuments(database: Database): Documents {
         [tenant, id, source],
       );
       const row = await find(tenant, id);
-      if (row === undefined) throw new Error(`the row of document ${id} is gone`);
-      return row;
+      // Given back to nobody between the two statements: by a deletion that has just ended.
+      if (row?.source === undefined) throw changedMeanwhile();
+      return { ...row, source: row.source };
     },
 
     async embeddingsOf(tenant, hashes) {
@@ -47,35 +48,49 @@ export function postgresDocuments(database: Database): Documents {
       return new Map(rows.map((row) => [row.hash.toString('hex'), parseVector(row.embedding)]));
     },
 
-    async stage(tenant, no, document, relationships) {
+    async stage(tenant, owned, document, relationships) {
       return database.transaction(async (tx) => {
-        const version = await insertVersion(tx, no, document);
-        await insertChunks(tx, tenant, no, version, document);
-        await enqueuePublish(tx, no, version, relationships);
+        await lockOwned(tx, owned);
+        const version = await insertVersion(tx, owned.no, document);
+        await insertChunks(tx, tenant, owned.no, version, document);
+        await insertPublish(tx, owned.no, version, relationships);
         return version;
       });
     },
 
-    async enqueueNarrow(no, relationships, { hideFirst }) {
+    async enqueueNarrow(owned, relationships) {
       await database.transaction(async (tx) => {
-        if (hideFirst) await hideDocument(tx, no);
+        await lockOwned(tx, owned);
         await tx.query(`INSERT INTO outbox (document_no, step, relationships) VALUES ($1, 'narrow', $2)`, [
-          no,
+          owned.no,
           JSON.stringify(relationships),
         ]);
       });
     },
 
-    async enqueueRelationships(no, version, relationships) {
+    async enqueuePublish(owned, version, relationships) {
       await database.transaction(async (tx) => {
-        await tx.query(`SELECT FROM documents WHERE no = $1 FOR UPDATE`, [no]);
+        await lockOwned(tx, owned);
         const { rowCount } = await tx.query(
           `SELECT FROM documents d JOIN versions v ON v.document_no = d.no AND v.version = d.version
-           WHERE d.no = $1 AND d.version = $2 AND d.source IS NOT NULL`,
-          [no, version],
+           WHERE d.no = $1 AND d.version = $2`,
+          [owned.no, version],
         );
         if (rowCount === 0) throw changedMeanwhile();
-        await enqueuePublish(tx, no, version, relationships);
+        await insertPublish(tx, owned.no, version, relationships);
+      });
+    },
+
+    async enqueueDelete(owned) {
+      await database.transaction(async (tx) => {
+        await lockOwned(tx, owned);
+        await hideDocument(tx, owned.no);
+        // What was still to be done to it is void; a step that someone is at finishes first, and publishes nothing.
+        await tx.query(
+          `DELETE FROM outbox WHERE document_no = $1 AND (leased_until IS NULL OR leased_until < now())`,
+          [owned.no],
+        );
+        await tx.query(`INSERT INTO outbox (document_no, step) VALUES ($1, 'delete')`, [owned.no]);
       });
     },
 
@@ -83,15 +98,24 @@ export function postgresDocuments(database: Database): Documents {
   };
 }
 
+/** The first statement of every change to a document, so that two never wait for each other in a circle. */
+async function lockOwned(tx: Queryable, { no, source }: OwnedDocument): Promise<void> {
+  const { rowCount } = await tx.query(`SELECT FROM documents WHERE no = $1 AND source = $2 FOR UPDATE`, [
+    no,
+    source,
+  ]);
+  if (rowCount === 0) throw changedMeanwhile();
+}
+
 async function insertVersion(tx: Queryable, no: number, document: StagedDocument): Promise<number> {
   const { rows } = await tx.query<{ version: number }>(
-    `WITH next AS (UPDATE documents SET version = version + 1 WHERE no = $1 AND source IS NOT NULL RETURNING version)
+    `WITH next AS (UPDATE documents SET version = version + 1 WHERE no = $1 RETURNING version)
      INSERT INTO versions (document_no, version, title, metadata, source_url, text_hash)
      SELECT $1, version, $2, $3, $4, $5 FROM next RETURNING version`,
     [no, document.title, JSON.stringify(document.metadata), document.sourceUrl ?? null, document.hash],
   );
   const version = rows[0]?.version;
-  if (version === undefined) throw changedMeanwhile();
+  if (version === undefined) throw new Error(`the row of document ${no} is gone`);
   return version;
 }
 
@@ -125,7 +149,7 @@ async function insertChunks(
   );
 }
 
-async function enqueuePublish(
+async function insertPublish(
   tx: Queryable,
   no: number,
   version: number,

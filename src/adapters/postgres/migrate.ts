@@ -11,6 +11,7 @@ export async function migrate(connection: pg.ClientConfig): Promise<void> {
     dir: directory,
     direction: 'up',
     migrationsTable: 'schema_migrations',
+    advisoryLockMode: 'wait',
     log: () => {},
   });
 }

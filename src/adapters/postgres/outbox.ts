@@ -1,7 +1,7 @@
 import type { Documents, OutboxStep, OwnRelationship } from '../../ports/documents.ts';
 import type { Database, Queryable } from './database.ts';
 
-/** Longer than the engine's own deadlines, so that a step is not taken over while its holder still acts on it. */
+/** Longer than a step takes. Who is slower all the same finds at its next change that the step is another's. */
 const LEASE_SECONDS = 30;
 
 type Row = {
@@ -10,13 +10,14 @@ type Row = {
   document_id: string;
   document_no: number;
   step: OutboxStep['step'];
+  attempts: number;
   version: number | null;
   relationships: OwnRelationship[] | null;
 };
 
 type Outbox = Pick<
   Documents,
-  'lease' | 'due' | 'postpone' | 'pending' | 'hide' | 'publish' | 'remove' | 'done' | 'enqueueDelete'
+  'lease' | 'due' | 'postpone' | 'pending' | 'hide' | 'publish' | 'remove' | 'done'
 >;
 
 export function postgresOutbox(database: Database): Outbox {
@@ -29,7 +30,7 @@ export function postgresOutbox(database: Database): Outbox {
          UPDATE outbox o SET leased_until = now() + make_interval(secs => $2), attempts = attempts + 1
          FROM head, documents d
          WHERE o.id = head.id AND d.no = o.document_no AND (o.leased_until IS NULL OR o.leased_until < now())
-         RETURNING o.id, d.tenant, d.id AS document_id, o.document_no, o.step, o.version, o.relationships`,
+         RETURNING o.id, d.tenant, d.id AS document_id, o.document_no, o.step, o.attempts, o.version, o.relationships`,
         [no, LEASE_SECONDS],
       );
       if (rows[0] !== undefined) return toStep(rows[0]);
@@ -39,9 +40,11 @@ export function postgresOutbox(database: Database): Outbox {
 
     async due(limit) {
       const { rows } = await database.query<{ document_no: number }>(
-        `SELECT document_no FROM outbox
-         WHERE due_at <= now() AND (leased_until IS NULL OR leased_until < now())
-         GROUP BY document_no ORDER BY min(id) LIMIT $1`,
+        // A document's steps wait for its oldest.
+        `SELECT document_no FROM outbox o
+         WHERE id = (SELECT min(id) FROM outbox WHERE document_no = o.document_no)
+           AND due_at <= now() AND (leased_until IS NULL OR leased_until < now())
+         ORDER BY id LIMIT $1`,
         [limit],
       );
       return rows.map((row) => row.document_no);
@@ -49,8 +52,9 @@ export function postgresOutbox(database: Database): Outbox {
 
     async postpone(step, seconds) {
       await database.query(
-        `UPDATE outbox SET leased_until = NULL, due_at = now() + make_interval(secs => $2) WHERE id = $1`,
-        [step.id, seconds],
+        `UPDATE outbox SET leased_until = NULL, due_at = now() + make_interval(secs => $3)
+         WHERE id = $1 AND attempts = $2`,
+        [step.id, step.attempt, seconds],
       );
     },
 
@@ -61,28 +65,21 @@ export function postgresOutbox(database: Database): Outbox {
       return { steps: rows[0]?.steps ?? 0, oldestSeconds: rows[0]?.seconds ?? 0 };
     },
 
-    async enqueueDelete(no) {
-      return database.transaction(async (tx) => {
-        const { rowCount } = await tx.query(
-          `SELECT FROM documents WHERE no = $1 AND source IS NOT NULL FOR UPDATE`,
-          [no],
-        );
-        if (rowCount === 0) return false;
-        await hideDocument(tx, no);
-        // What was still to be done to it is void; a step that someone is at finishes first, and publishes nothing.
-        await tx.query(
-          `DELETE FROM outbox WHERE document_no = $1 AND (leased_until IS NULL OR leased_until < now())`,
-          [no],
-        );
-        await tx.query(`INSERT INTO outbox (document_no, step) VALUES ($1, 'delete')`, [no]);
-        return true;
+    async hide(step) {
+      await database.transaction(async (tx) => {
+        await lockDocument(tx, step);
+        const { rowCount } = await tx.query(`SELECT FROM outbox WHERE id = $1 AND attempts = $2`, [
+          step.id,
+          step.attempt,
+        ]);
+        if (rowCount === 0) throw leaseLost(step);
+        await hideDocument(tx, step.documentNo);
       });
     },
 
-    hide: (step) => database.transaction((tx) => hideDocument(tx, step.documentNo)),
-
     async publish(step) {
       await database.transaction(async (tx) => {
+        await lockDocument(tx, step);
         await finish(tx, step);
         await hideDocument(tx, step.documentNo);
         await tx.query(
@@ -90,7 +87,7 @@ export function postgresOutbox(database: Database): Outbox {
            WHERE no = $1 AND NOT EXISTS (SELECT FROM outbox WHERE document_no = $1 AND step = 'delete')`,
           [step.documentNo, step.version],
         );
-        await count(tx, step.documentNo, 1);
+        await adjustStatistics(tx, step.documentNo, 1);
         await tx.query(
           `INSERT INTO metadata_fields (tenant, name)
            SELECT $1, jsonb_object_keys(metadata) FROM versions WHERE document_no = $2 AND version = $3
@@ -110,7 +107,7 @@ export function postgresOutbox(database: Database): Outbox {
 
     async remove(step) {
       await database.transaction(async (tx) => {
-        await tx.query(`SELECT FROM documents WHERE no = $1 FOR UPDATE`, [step.documentNo]);
+        await lockDocument(tx, step);
         await finish(tx, step);
         // A newer version may already be staged behind this step: it stays.
         const upTo = `(SELECT coalesce(min(version), 2147483647) FROM outbox WHERE document_no = $1)`;
@@ -129,14 +126,14 @@ export function postgresOutbox(database: Database): Outbox {
   };
 }
 
-/** Takes the document out of search. Its text and chunks stay. */
+/** Takes the document, whose row is locked, out of search. Its text and chunks stay. */
 export async function hideDocument(tx: Queryable, no: number): Promise<void> {
-  await count(tx, no, -1);
+  await adjustStatistics(tx, no, -1);
   await tx.query(`UPDATE documents SET published_version = NULL WHERE no = $1`, [no]);
 }
 
 /** Adds the published chunks of a document to the tenant's statistics, or takes them out. */
-async function count(tx: Queryable, no: number, sign: 1 | -1): Promise<void> {
+async function adjustStatistics(tx: Queryable, no: number, sign: 1 | -1): Promise<void> {
   const published = `FROM documents d JOIN chunks c ON c.document_no = d.no AND c.version = d.published_version`;
   await tx.query(
     `INSERT INTO collections (tenant, chunks) SELECT d.tenant, $2::int * count(*) ${published} WHERE d.no = $1 GROUP BY d.tenant
@@ -153,10 +150,22 @@ async function count(tx: Queryable, no: number, sign: 1 | -1): Promise<void> {
   );
 }
 
-/** Fails where the step is no longer there: its lease ran out and another holder has finished it. */
+/** The first statement of every change to a document, so that two never wait for each other in a circle. */
+async function lockDocument(tx: Queryable, { documentNo }: OutboxStep): Promise<void> {
+  await tx.query(`SELECT FROM documents WHERE no = $1 FOR UPDATE`, [documentNo]);
+}
+
+/** Fails where the step has been leased to another holder since, or finished by one. */
 async function finish(tx: Queryable, step: OutboxStep): Promise<void> {
-  const { rowCount } = await tx.query(`DELETE FROM outbox WHERE id = $1`, [step.id]);
-  if (rowCount !== 1) throw new Error(`outbox step ${step.id} was finished by another holder`);
+  const { rowCount } = await tx.query(`DELETE FROM outbox WHERE id = $1 AND attempts = $2`, [
+    step.id,
+    step.attempt,
+  ]);
+  if (rowCount !== 1) throw leaseLost(step);
+}
+
+function leaseLost({ id }: OutboxStep): Error {
+  return new Error(`the lease of outbox step ${id} has run out, and another holder has it`);
 }
 
 function toStep(row: Row): OutboxStep {
@@ -166,6 +175,7 @@ function toStep(row: Row): OutboxStep {
     documentId: row.document_id,
     documentNo: row.document_no,
     step: row.step,
+    attempt: row.attempts,
     ...(row.version === null ? {} : { version: row.version }),
     ...(row.relationships === null ? {} : { relationships: row.relationships }),
   };

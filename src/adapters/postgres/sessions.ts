@@ -5,7 +5,11 @@ export function postgresSessions(database: Database): Sessions {
   return {
     async create({ id, principal, expiresAt }) {
       await database.prepared(
-        `INSERT INTO sessions (id, tenant, issuer, subject, actor, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+        // Takes a few expired ones along, so that they never pile up.
+        `WITH expired AS (
+           DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 5)
+         )
+         INSERT INTO sessions (id, tenant, issuer, subject, actor, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
         [id, principal.tenant, principal.issuer, principal.subject, principal.actor ?? null, expiresAt],
       );
     },

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { ClearanceError, type ErrorCode, errorStatus } from '../../types/errors.ts';
+import { ClearanceError, describeError, type ErrorCode, errorStatus } from '../../types/errors.ts';
 
 /** RFC 9457. `code` is stable; `detail` is for people. */
 export const problem = z.object({
@@ -30,7 +30,7 @@ export function sendProblem(reply: FastifyReply, error: ClearanceError): Fastify
 export function toProblem(error: FastifyError | ClearanceError, request: FastifyRequest): ClearanceError {
   if (error instanceof ClearanceError) {
     if (error.status >= 500)
-      request.log.error({ code: error.code, cause: describe(error.cause) }, error.message);
+      request.log.error({ code: error.code, cause: describeError(error.cause) }, error.message);
     return error;
   }
   if (error.statusCode === 413) return new ClearanceError('too_large', 'The body has more than 10 MiB.');
@@ -43,12 +43,6 @@ export function toProblem(error: FastifyError | ClearanceError, request: Fastify
   if (error.statusCode !== undefined && error.statusCode < 500) {
     return new ClearanceError('invalid_request', error.message);
   }
-  request.log.error({ error: describe(error), stack: error.stack }, 'unforeseen error');
+  request.log.error({ error: describeError(error), stack: error.stack }, 'unforeseen error');
   return new ClearanceError('internal', 'An error of the service itself. It is in the log.');
-}
-
-/** A database error's `detail` holds values of rows, so only its message and code are logged. */
-function describe(cause: unknown): unknown {
-  if (!(cause instanceof Error)) return cause;
-  return { name: cause.name, message: cause.message, ...('code' in cause ? { code: cause.code } : {}) };
 }

@@ -8,7 +8,7 @@ import { writerOf } from '../../../../ingest/writer.ts';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import { documentResponse, readDocument } from '../../../retrieve/read-document.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
-import { ClearanceError } from '../../../types/errors.ts';
+import { ClearanceError, describeError } from '../../../types/errors.ts';
 import { bearerToken } from '../bearer.ts';
 import { addNdjsonParser } from '../body.ts';
 import { problem } from '../problem.ts';
@@ -87,7 +87,7 @@ export function documentRoutes(
         const outcomes = importDocuments(write, as, body);
         return reply
           .type('application/x-ndjson')
-          .send(Readable.from(asNdjson(outcomes, request.log.error.bind(request.log))));
+          .send(Readable.from(asNdjson(outcomes, (error) => request.log.error(describeError(error)))));
       },
     );
   });
@@ -103,6 +103,7 @@ async function* asNdjson(
   } catch (error) {
     log(error);
     const detail = 'The import ended early; send the lines without an outcome again.';
-    yield `${JSON.stringify({ status: 'rejected', error: { code: 'internal', detail } })}\n`;
+    const code = error instanceof ClearanceError ? error.code : 'internal';
+    yield `${JSON.stringify({ status: 'rejected', error: { code, detail } })}\n`;
   }
 }
