@@ -48,7 +48,8 @@ export type TupleChanges = {
 export interface Relationships {
   /**
    * Applies both lists, all or nothing, at most 100 tuples together. A write of what is there and a
-   * delete of what is not are no errors. Throws `invalid_relationship` for a tuple the model forbids.
+   * delete of what is not are no errors. Throws `invalid_relationship` for one that is there with another
+   * condition. That the model allows each has been checked before.
    */
   write(tenant: string, changes: TupleChanges): Promise<{ written: number; deleted: number }>;
   /** Every tuple whose object is `object`. */

@@ -28,12 +28,12 @@ export async function retrieve(
   const { principal } = await authenticate(path.identity, token, 'retrieve');
   const { query, k, session_id, filter } = parseRetrieveRequest(input);
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
-  const session = await openSession(path.sessions, principal, session_id);
+  const sessionId = await openSession(path.sessions, principal, session_id);
   const candidates = await path.index.open({ tenant: principal.tenant, query, ...conditions }, signal);
-  const clearance = await enforce(path, session.principal, candidates, k, signal);
+  const clearance = await enforce(path, principal, candidates, k, signal);
   const released = await release(path, clearance, {
     event: 'retrieve',
-    details: { session: session.id, query: queryHash(query), k },
+    details: { session: sessionId, query: queryHash(query), k },
   });
 
   return {
@@ -50,7 +50,7 @@ export async function retrieve(
     complete: released.complete,
     certified: released.certified,
     watermark: clearance.watermark,
-    session_id: session.id,
+    session_id: sessionId,
     decision_id: clearance.decisionId,
   };
 }

@@ -22,10 +22,10 @@ export async function openSession(
   sessions: Sessions,
   principal: Principal,
   id: string | undefined,
-): Promise<{ readonly id: string; readonly principal: Principal }> {
-  if (id === undefined) return startSession(sessions, principal);
+): Promise<string> {
+  if (id === undefined) return (await startSession(sessions, principal)).id;
   if (!ISSUED.test(id) || !(await sessions.isOpen(id, principal, new Date()))) throw noSuchSession();
-  return { id, principal };
+  return id;
 }
 
 export async function endSession(sessions: Sessions, principal: Principal, id: string): Promise<void> {

@@ -5,7 +5,7 @@ import { allowed, denied, undetermined, type Verdict } from '../types/verdict.ts
 const BATCH_DEADLINE_MS = 4_000;
 const BATCHES_IN_FLIGHT = 4;
 
-export type Question = { readonly user: string; readonly relation: string; readonly object: string };
+type Question = Omit<Check, 'correlationId'>;
 
 /**
  * The engine's verdict on each question, in order. What stays undetermined is asked once more; the

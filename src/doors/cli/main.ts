@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../../config.ts';
 import { scopes } from '../../types/principal.ts';
 import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
+import type { TokenOptions } from './token.ts';
 import { told } from './told.ts';
 
 // A command reads the configuration, then loads what it needs: neither a mistake nor `token` waits for the store's code.
@@ -76,14 +77,6 @@ program
     const { failed } = await runStoreTests(files, (line) => console.log(line));
     process.exitCode = failed === 0 ? 0 : 1;
   });
-
-export type TokenOptions = {
-  readonly as: string;
-  readonly agent?: string;
-  readonly scope: readonly string[];
-  readonly source?: string;
-  readonly hours: number;
-};
 
 /** `user:anne` or plain `anne` gives `anne`, the token's subject. */
 function parseUser(type: 'user' | 'agent') {

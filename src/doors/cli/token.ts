@@ -2,7 +2,14 @@ import type { Config } from '../../config.ts';
 import { developmentToken } from '../../operator.ts';
 import { StartupError } from '../../types/errors.ts';
 import { scopes } from '../../types/principal.ts';
-import type { TokenOptions } from './main.ts';
+
+export type TokenOptions = {
+  readonly as: string;
+  readonly agent?: string;
+  readonly scope: readonly string[];
+  readonly source?: string;
+  readonly hours: number;
+};
 
 export async function token(config: Config, options: TokenOptions): Promise<void> {
   const wanted = options.scope.flatMap((scope) => scope.split(/[ ,]+/));
