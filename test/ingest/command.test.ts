@@ -104,12 +104,10 @@ describe('clearance ingest', () => {
     expect(stderr).toMatch(/^clearance: .*can't be read to its end: EISDIR/);
   });
 
-  it('ends with the outage where the store goes away, and blames no line for it', async () => {
+  it('blames no line where the store goes away under it, and loses none', async () => {
     const path = file(
       'many.ndjson',
-      ndjson(
-        ...Array.from({ length: 3_000 }, (_, i) => ({ id: `many-${i}`, title: 'x', text: `text ${i}` })),
-      ),
+      ndjson(...Array.from({ length: 400 }, (_, i) => ({ id: `many-${i}`, title: 'x', text: `text ${i}` }))),
     );
     const ingesting = clearance('ingest', path);
     const database = await joinStore(dataDir);
@@ -122,9 +120,13 @@ describe('clearance ingest', () => {
     await database.close();
     service.kill('SIGTERM');
     await service.ended;
+    // It takes the store over. What was under way fails: a query ends the import, a step is retried.
     const { code, stdout, stderr } = await ingesting;
-    expect(code).toBe(1);
-    expect(stdout).toMatch(/^Documents: \d+ published, 0 pending, 0 rejected\.\n$/);
-    expect(stderr).toMatch(/clearance: The store does not answer\..*\(.+\)\n$/);
+    expect(stdout).toMatch(/^Documents: \d+ published, \d+ pending, 0 rejected\.\n$/);
+    if (code !== 0) expect(stderr).toMatch(/clearance: The store does not answer\..*\(.+\)\n$/);
+    expect(await clearance('ingest', path)).toMatchObject({
+      code: 0,
+      stdout: 'Documents: 400 published, 0 pending, 0 rejected.\n',
+    });
   });
 });
