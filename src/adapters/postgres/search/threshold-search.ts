@@ -45,8 +45,11 @@ export function thresholdSearch(
   return {
     exact: () => false,
     async next(count) {
-      while (settled().length < count && ceiling !== Number.NEGATIVE_INFINITY) await deepen();
-      const ready = settled();
+      let ready = settled();
+      while (ready.length < count && ceiling !== Number.NEGATIVE_INFINITY) {
+        await deepen();
+        ready = settled();
+      }
       const documents = ready.slice(0, count);
       for (const { documentId } of documents) given.add(documentId);
       return { documents, exhausted: ceiling === Number.NEGATIVE_INFINITY && ready.length <= count };
