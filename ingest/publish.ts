@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Documents, OutboxStep } from '../src/ports/documents.ts';
-import { MAX_TUPLES_A_WRITE, type Relationships } from '../src/ports/engine.ts';
-import { difference, ownTuples } from './relationships.ts';
+import { MAX_TUPLES_A_WRITE, type Relationships, type TupleChanges } from '../src/ports/engine.ts';
+import { difference } from '../src/types/tuple.ts';
+import { ownTuples } from './relationships.ts';
 
 export type Publishing = {
   readonly documents: Documents;
@@ -53,13 +54,18 @@ export async function settle(
 async function carryOut(parts: Publishing, step: OutboxStep): Promise<void> {
   const { documents, relationships, guarded } = parts;
   const object = `${guarded.type}:${step.documentId}`;
+  // The store's changes are fenced by the step's row, the engine's are not: so before each the lease is made sure of.
+  // A holder would have to stall for a whole lease (30 s) between the renewal and the request it sends next, which
+  // itself has 5 s, for a write of its to follow one of the next holder's.
+  const write = async (changes: TupleChanges) => {
+    await documents.renew(step);
+    await relationships.write(step.tenant, changes);
+  };
 
   if (step.step === 'delete') {
     const own = await relationships.ofObject(step.tenant, object);
     const mentions = await relationships.mentioning(step.tenant, object);
-    await inBatches([...own, ...mentions], (deletes) =>
-      relationships.write(step.tenant, { writes: [], deletes }),
-    );
+    await inBatches([...own, ...mentions], (deletes) => write({ writes: [], deletes }));
     await documents.remove(step);
     return;
   }
@@ -79,9 +85,9 @@ async function carryOut(parts: Publishing, step: OutboxStep): Promise<void> {
     const adds = narrows ? [] : writes;
     const widens = parts.removalMayWiden && deletes.length > 0;
     if (widens && (narrows || !inPlace || adds.length > 0)) await hide();
-    await inBatches(deletes, (batch) => relationships.write(step.tenant, { writes: [], deletes: batch }));
+    await inBatches(deletes, (batch) => write({ writes: [], deletes: batch }));
     if (adds.length > 0 && !inPlace) await hide();
-    await inBatches(adds, (batch) => relationships.write(step.tenant, { writes: batch, deletes: [] }));
+    await inBatches(adds, (batch) => write({ writes: batch, deletes: [] }));
   }
   if (narrows || (inPlace && !hidden)) await documents.done(step);
   else await documents.publish(step);

@@ -2,7 +2,13 @@
 export type AuditRecord = {
   readonly tenant: string;
   readonly decisionId: string;
-  readonly event: 'retrieve' | 'read_document' | 'write_document' | 'delete_document' | 'write_relationships';
+  readonly event:
+    | 'retrieve'
+    | 'read_document'
+    | 'write_document'
+    | 'delete_document'
+    | 'write_relationships'
+    | 'reconcile';
   readonly issuer: string;
   readonly subject: string;
   readonly actor?: string;

@@ -69,6 +69,8 @@ export interface Documents {
 
   /** Takes a lease on the document's oldest step. `busy` where someone else holds it. */
   lease(no: number): Promise<OutboxStep | 'busy' | undefined>;
+  /** Takes the lease anew, before a change that it does not fence. Throws where another holder has the step. */
+  renew(step: OutboxStep): Promise<void>;
   /** Documents with a step that is due and not leased, oldest first. */
   due(limit: number): Promise<readonly number[]>;
   /** Gives a failed step back, to be due again after `seconds`. */
@@ -82,4 +84,15 @@ export interface Documents {
   /** One transaction: nothing of the document is left but its version counter; the step is done. */
   remove(step: OutboxStep): Promise<void>;
   done(step: OutboxStep): Promise<void>;
+}
+
+/** For a store that was restored from a backup older than the engine's relationships. */
+export interface Holding {
+  /** Ids of documents with a step still to be carried out. */
+  unfinished(tenant: string): Promise<readonly string[]>;
+  /**
+   * One transaction: hides these documents until they are sent again, drops their steps that would publish or narrow
+   * (deletions stay), and ends every session of the tenant.
+   */
+  hold(tenant: string, ids: readonly string[]): Promise<void>;
 }

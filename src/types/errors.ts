@@ -10,7 +10,9 @@ export const errorStatus = {
   not_found: 404,
   too_large: 413,
   unsupported_media_type: 415,
+  rate_limited: 429,
   internal: 500,
+  overloaded: 503,
   identity_unavailable: 503,
   engine_unavailable: 503,
   audit_unavailable: 503,
@@ -24,10 +26,13 @@ export type ErrorCode = keyof typeof errorStatus;
 export class ClearanceError extends Error {
   override readonly name = 'ClearanceError';
   readonly code: ErrorCode;
+  /** Seconds after which the same request may succeed, where that is known. */
+  readonly retryAfter: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfter?: number }) {
     super(message, options);
     this.code = code;
+    this.retryAfter = options?.retryAfter ?? (errorStatus[code] === 503 ? 1 : undefined);
   }
 
   get status(): number {

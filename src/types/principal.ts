@@ -13,6 +13,9 @@ export type Principal = Branded<
   'Principal'
 >;
 
+/** Of a token that names none. */
+export const DEFAULT_TENANT = 'default';
+
 export const scopes = ['retrieve', 'ingest', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 

@@ -20,3 +20,33 @@ export type TupleKey = Pick<Tuple, 'user' | 'relation' | 'object'>;
 export function tupleKey(tuple: TupleKey): string {
   return `${tuple.object} ${tuple.relation} ${tuple.user}`;
 }
+
+/** What must be taken away and added for `wanted` to be the whole set. A changed condition is both, in this order. */
+export function difference(
+  current: readonly Tuple[],
+  wanted: readonly Tuple[],
+): { readonly deletes: readonly TupleKey[]; readonly writes: readonly Tuple[] } {
+  const have = new Set(current.map(content));
+  const want = new Set(wanted.map(content));
+  return {
+    deletes: current
+      .filter((tuple) => !want.has(content(tuple)))
+      .map(({ user, relation, object }) => ({ user, relation, object })),
+    writes: wanted.filter((tuple) => !have.has(content(tuple))),
+  };
+}
+
+/** Equal for tuples that are the same in everything. A condition without context and one with an empty context are. */
+function content(tuple: Tuple): string {
+  const { name = '', context = {} } = tuple.condition ?? {};
+  return `${tupleKey(tuple)} ${name} ${canonical(context)}`;
+}
+
+/** JSON with sorted keys: a database doesn't keep their order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

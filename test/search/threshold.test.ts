@@ -74,7 +74,7 @@ describe('two lists and a threshold', () => {
   test('with the approximate index the same documents come in the end, and the answer is not certified', async () => {
     const question = await prepare(queries[1] ?? '');
     const exact = await walk(exactSearch(database, question), 1_000);
-    expect(await ensureVectorIndex(database, question.dimension, 1)).toBe(true);
+    expect(await ensureVectorIndex(database, question.dimension, { from: 1 })).toBe(true);
     try {
       expect(await hasVectorIndex(database)).toBe(true);
       const search = thresholdSearch(database, question, [4, 16]);

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { ADMIN_SOURCE, type Credentials, type Principal, type Scope, scopes } from '../../types/principal.ts';
+import {
+  ADMIN_SOURCE,
+  type Credentials,
+  DEFAULT_TENANT,
+  type Principal,
+  type Scope,
+  scopes,
+} from '../../types/principal.ts';
 import { engineUser } from './engine-user.ts';
 import { refused } from './refusal.ts';
 
@@ -24,7 +31,7 @@ const claims = z.object({
       /^[a-z0-9][a-z0-9-]{0,62}$/,
       'must be 1 to 63 lower-case letters, digits and hyphens, no hyphen first',
     )
-    .default('default'),
+    .default(DEFAULT_TENANT),
 });
 
 /** What verified claims of `issuer` say; anything they leave unclear is refused. */

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { ClearanceError } from '../../types/errors.ts';
+import { isReadOnly, storeError } from './outage.ts';
 
 /** The only thing that the product knows of its store: a Postgres that answers SQL. */
 export type Queryable = {
@@ -14,6 +14,8 @@ export type Database = Queryable & {
   prepared<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>>;
   /** Runs `work` in one transaction: all of it or nothing. Keep it short, for an embedded store has one session. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /** Connections there are, those among them that do nothing, and callers who wait for one. */
+  connections(): { readonly open: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 };
 
@@ -21,10 +23,8 @@ export type Database = Queryable & {
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 export function openDatabase(config: pg.PoolConfig): Database {
-  const pool = new pg.Pool({ max: 10, connectionTimeoutMillis: 10_000, ...config });
-  // A connection that breaks fails the query at hand and is replaced; without a listener it would end the process.
-  pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
+  let pool = openPool(config);
+  let closed = false;
 
   const names = new Map<string, string>();
   const nameOf = (text: string): string => {
@@ -33,50 +33,63 @@ export function openDatabase(config: pg.PoolConfig): Database {
     return name;
   };
 
+  async function run<T>(work: (pool: pg.Pool) => Promise<T>): Promise<T> {
+    const used = pool;
+    try {
+      return await work(used);
+    } catch (error) {
+      // After a failover all connections may lead to the former primary; new ones find the new one.
+      if (isReadOnly(error) && used === pool && !closed) {
+        pool = openPool(config);
+        void used.end();
+      }
+      throw storeError(error);
+    }
+  }
+
   return {
-    prepared: (text, values) => orUnavailable(() => pool.query({ name: nameOf(text), text, values })),
-    query: (text, values) => orUnavailable(() => pool.query(text, values)),
-    transaction: (work) => orUnavailable(() => inTransaction(pool, work)),
-    close: () => pool.end(),
+    prepared: (text, values) => run((pool) => pool.query({ name: nameOf(text), text, values })),
+    query: (text, values) => run((pool) => pool.query(text, values)),
+    transaction: (work) => run((pool) => inTransaction(pool, work)),
+    connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close() {
+      closed = true;
+      return pool.end();
+    },
   };
+}
+
+function openPool(config: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool({ max: 10, connectionTimeoutMillis: 10_000, ...config });
+  // A connection that breaks fails the query at hand and is replaced; without a listener it would end the process.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
 }
 
 async function inTransaction<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken = false;
+  const tx: Queryable = {
+    async query(text, values) {
+      try {
+        return await client.query(text, values);
+      } catch (error) {
+        // No answer of the server's: whatever comes over this connection later may belong to this query.
+        broken ||= !(error instanceof pg.DatabaseError);
+        throw error;
+      }
+    },
+  };
   try {
-    await client.query('BEGIN');
-    const result = await work({ query: (text, values) => client.query(text, values) });
-    await client.query('COMMIT');
+    await tx.query('BEGIN');
+    const result = await work(tx);
+    await tx.query('COMMIT');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {
-      broken = true;
-    });
+    if (!broken) await tx.query('ROLLBACK').catch(() => {});
     throw error;
   } finally {
     client.release(broken);
   }
-}
-
-/** A mistake in our SQL is a fault of ours; everything else that Postgres or the socket says is an outage. */
-async function orUnavailable<T>(query: () => Promise<T>): Promise<T> {
-  try {
-    return await query();
-  } catch (error) {
-    if (error instanceof ClearanceError || isOurFault(error)) throw error;
-    const full = error instanceof pg.DatabaseError && error.code === DISK_FULL;
-    const detail = full
-      ? "The store's disk is full. Reading goes on; writing has to wait until an operator has made room."
-      : 'The store does not answer. Nothing was released; try again.';
-    throw new ClearanceError('store_unavailable', detail, { cause: error });
-  }
-}
-
-/** SQLSTATE. */
-const DISK_FULL = '53100';
-
-/** SQLSTATE classes 22 (data), 23 (constraint) and 42 (syntax, missing table). */
-function isOurFault(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(22|23|42)/.test(error.code ?? '');
 }

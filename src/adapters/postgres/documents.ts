@@ -1,7 +1,7 @@
 import type { DocumentRow, Documents, OwnedDocument, StagedDocument } from '../../ports/documents.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import type { Database, Queryable } from './database.ts';
-import { hideDocument, postgresOutbox } from './outbox.ts';
+import { hideDocuments, postgresOutbox } from './outbox.ts';
 import { vectorLiteral } from './search/candidate-index.ts';
 
 type Row = {
@@ -84,7 +84,7 @@ export function postgresDocuments(database: Database): Documents {
     async enqueueDelete(owned) {
       await database.transaction(async (tx) => {
         await lockOwned(tx, owned);
-        await hideDocument(tx, owned.no);
+        await hideDocuments(tx, [owned.no]);
         // What was still to be done to it is void; a step that someone is at finishes first, and publishes nothing.
         await tx.query(
           `DELETE FROM outbox WHERE document_no = $1 AND (leased_until IS NULL OR leased_until < now())`,
@@ -119,6 +119,9 @@ async function insertVersion(tx: Queryable, no: number, document: StagedDocument
   return version;
 }
 
+/** So many that the longest document's statements stay far below a statement's time limit. */
+const CHUNKS_A_STATEMENT = 250;
+
 /** The title counts as part of every passage, for both signals. */
 async function insertChunks(
   tx: Queryable,
@@ -127,26 +130,30 @@ async function insertChunks(
   version: number,
   { title, chunks }: StagedDocument,
 ): Promise<void> {
-  await tx.query(
-    `WITH incoming AS MATERIALIZED (
-       SELECT ordinal, text, hash, embedding, to_tsvector('english', $7::text || E'\\n' || text) AS lexemes
-       FROM unnest($4::text[], $5::bytea[], $6::text[]) WITH ORDINALITY AS u (text, hash, embedding, ordinal)
-     ), inserted AS (
-       INSERT INTO chunks (tenant, document_no, version, ordinal, text_hash, lexemes, weights, embedding)
-       SELECT $1, $2, $3, ordinal, hash, lexemes, bm25_weights(lexemes), embedding::vector FROM incoming
-       RETURNING id, ordinal
-     )
-     INSERT INTO chunk_texts (chunk_id, text) SELECT i.id, n.text FROM inserted i JOIN incoming n USING (ordinal)`,
-    [
-      tenant,
-      no,
-      version,
-      chunks.map((chunk) => chunk.text),
-      chunks.map((chunk) => chunk.hash),
-      chunks.map((chunk) => vectorLiteral(chunk.embedding)),
-      title,
-    ],
-  );
+  for (let from = 0; from < chunks.length; from += CHUNKS_A_STATEMENT) {
+    const some = chunks.slice(from, from + CHUNKS_A_STATEMENT);
+    await tx.query(
+      `WITH incoming AS MATERIALIZED (
+         SELECT $8::int + ordinal AS ordinal, text, hash, embedding, to_tsvector('english', $7::text || E'\\n' || text) AS lexemes
+         FROM unnest($4::text[], $5::bytea[], $6::text[]) WITH ORDINALITY AS u (text, hash, embedding, ordinal)
+       ), inserted AS (
+         INSERT INTO chunks (tenant, document_no, version, ordinal, text_hash, lexemes, weights, embedding)
+         SELECT $1, $2, $3, ordinal, hash, lexemes, bm25_weights(lexemes), embedding::vector FROM incoming
+         RETURNING id, ordinal
+       )
+       INSERT INTO chunk_texts (chunk_id, text) SELECT i.id, n.text FROM inserted i JOIN incoming n USING (ordinal)`,
+      [
+        tenant,
+        no,
+        version,
+        some.map((chunk) => chunk.text),
+        some.map((chunk) => chunk.hash),
+        some.map((chunk) => vectorLiteral(chunk.embedding)),
+        title,
+        from,
+      ],
+    );
+  }
 }
 
 async function insertPublish(

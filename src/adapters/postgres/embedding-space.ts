@@ -7,11 +7,19 @@ import { dropVectorIndex } from './search/vector-index.ts';
 type Space = { model: string; dimension: number };
 
 /** Records the vector space at the first start. Throws a `StartupError` where the store holds vectors of another. */
-export async function useEmbeddingSpace(database: Database, { model, dimension }: Embeddings): Promise<void> {
+export async function useEmbeddingSpace(database: Database, embeddings: Embeddings): Promise<void> {
   await database.query(
     `INSERT INTO embedding_space (model, dimension) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-    [model, dimension],
+    [embeddings.model, embeddings.dimension],
   );
+  await requireEmbeddingSpace(database, embeddings);
+}
+
+/** As `useEmbeddingSpace`, for a role that may record nothing. */
+export async function requireEmbeddingSpace(
+  database: Database,
+  { model, dimension }: Embeddings,
+): Promise<void> {
   const { rows } = await database.query<Space>(`SELECT model, dimension FROM embedding_space`);
   const [held] = rows;
   if (held?.model === model && held.dimension === dimension) return;

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
@@ -14,4 +15,13 @@ export async function migrate(connection: pg.ClientConfig): Promise<void> {
     advisoryLockMode: 'wait',
     log: () => {},
   });
+}
+
+/** The names of this program's migrations, oldest first. */
+export async function migrationNames(): Promise<readonly string[]> {
+  const files = await readdir(directory);
+  return files
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => file.slice(0, -'.sql'.length))
+    .toSorted();
 }

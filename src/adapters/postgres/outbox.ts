@@ -1,7 +1,8 @@
 import type { Documents, OutboxStep, OwnRelationship } from '../../ports/documents.ts';
+import { ClearanceError } from '../../types/errors.ts';
 import type { Database, Queryable } from './database.ts';
 
-/** Longer than a step takes. Who is slower all the same finds at its next change that the step is another's. */
+/** Longer than one change of a step takes: the lease is renewed before each of the engine's, and those have 5 s. */
 const LEASE_SECONDS = 30;
 
 type Row = {
@@ -17,7 +18,7 @@ type Row = {
 
 type Outbox = Pick<
   Documents,
-  'lease' | 'due' | 'postpone' | 'pending' | 'hide' | 'publish' | 'remove' | 'done'
+  'lease' | 'renew' | 'due' | 'postpone' | 'pending' | 'hide' | 'publish' | 'remove' | 'done'
 >;
 
 export function postgresOutbox(database: Database): Outbox {
@@ -36,6 +37,14 @@ export function postgresOutbox(database: Database): Outbox {
       if (rows[0] !== undefined) return toStep(rows[0]);
       const waiting = await database.query(`SELECT FROM outbox WHERE document_no = $1 LIMIT 1`, [no]);
       return waiting.rowCount === 0 ? undefined : 'busy';
+    },
+
+    async renew(step) {
+      const { rowCount } = await database.query(
+        `UPDATE outbox SET leased_until = now() + make_interval(secs => $3) WHERE id = $1 AND attempts = $2`,
+        [step.id, step.attempt, LEASE_SECONDS],
+      );
+      if (rowCount !== 1) throw leaseLost(step);
     },
 
     async due(limit) {
@@ -73,7 +82,7 @@ export function postgresOutbox(database: Database): Outbox {
           step.attempt,
         ]);
         if (rowCount === 0) throw leaseLost(step);
-        await hideDocument(tx, step.documentNo);
+        await hideDocuments(tx, [step.documentNo]);
       });
     },
 
@@ -81,13 +90,13 @@ export function postgresOutbox(database: Database): Outbox {
       await database.transaction(async (tx) => {
         await lockDocument(tx, step);
         await finish(tx, step);
-        await hideDocument(tx, step.documentNo);
+        await hideDocuments(tx, [step.documentNo]);
         await tx.query(
           `UPDATE documents SET published_version = $2
            WHERE no = $1 AND NOT EXISTS (SELECT FROM outbox WHERE document_no = $1 AND step = 'delete')`,
           [step.documentNo, step.version],
         );
-        await adjustStatistics(tx, step.documentNo, 1);
+        await adjustStatistics(tx, [step.documentNo], 1);
         await tx.query(
           `INSERT INTO metadata_fields (tenant, name)
            SELECT $1, jsonb_object_keys(metadata) FROM versions WHERE document_no = $2 AND version = $3
@@ -126,27 +135,28 @@ export function postgresOutbox(database: Database): Outbox {
   };
 }
 
-/** Takes the document, whose row is locked, out of search. Its text and chunks stay. */
-export async function hideDocument(tx: Queryable, no: number): Promise<void> {
-  await adjustStatistics(tx, no, -1);
-  await tx.query(`UPDATE documents SET published_version = NULL WHERE no = $1`, [no]);
+/** Takes documents, whose rows are locked, out of search. Their text and chunks stay. */
+export async function hideDocuments(tx: Queryable, nos: readonly number[]): Promise<void> {
+  await adjustStatistics(tx, nos, -1);
+  await tx.query(`UPDATE documents SET published_version = NULL WHERE no = ANY($1::bigint[])`, [nos]);
 }
 
-/** Adds the published chunks of a document to the tenant's statistics, or takes them out. */
-async function adjustStatistics(tx: Queryable, no: number, sign: 1 | -1): Promise<void> {
+/** Adds the published chunks of documents to their tenant's statistics, or takes them out. */
+async function adjustStatistics(tx: Queryable, nos: readonly number[], sign: 1 | -1): Promise<void> {
   const published = `FROM documents d JOIN chunks c ON c.document_no = d.no AND c.version = d.published_version`;
   await tx.query(
-    `INSERT INTO collections (tenant, chunks) SELECT d.tenant, $2::int * count(*) ${published} WHERE d.no = $1 GROUP BY d.tenant
+    `INSERT INTO collections (tenant, chunks)
+     SELECT d.tenant, $2::int * count(*) ${published} WHERE d.no = ANY($1::bigint[]) GROUP BY d.tenant
      ON CONFLICT (tenant) DO UPDATE SET chunks = collections.chunks + excluded.chunks`,
-    [no, sign],
+    [nos, sign],
   );
   // In the order of the key, so that two transactions never wait for each other in a circle.
   await tx.query(
     `INSERT INTO lexeme_frequencies (tenant, dimension, chunks)
      SELECT d.tenant, lexeme_dimension(l.lexeme) AS dimension, $2::int * count(*) ${published}, unnest(c.lexemes) l
-     WHERE d.no = $1 GROUP BY 1, 2 ORDER BY 1, 2
+     WHERE d.no = ANY($1::bigint[]) GROUP BY 1, 2 ORDER BY 1, 2
      ON CONFLICT (tenant, dimension) DO UPDATE SET chunks = lexeme_frequencies.chunks + excluded.chunks`,
-    [no, sign],
+    [nos, sign],
   );
 }
 
@@ -164,8 +174,11 @@ async function finish(tx: Queryable, step: OutboxStep): Promise<void> {
   if (rowCount !== 1) throw leaseLost(step);
 }
 
-function leaseLost({ id }: OutboxStep): Error {
-  return new Error(`the lease of outbox step ${id} has run out, and another holder has it`);
+function leaseLost({ id }: OutboxStep): ClearanceError {
+  return new ClearanceError(
+    'store_unavailable',
+    `The lease of outbox step ${id} has run out, and another holder has it or has finished it.`,
+  );
 }
 
 function toStep(row: Row): OutboxStep {

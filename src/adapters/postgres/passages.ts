@@ -15,8 +15,10 @@ export function postgresPassages(database: Database): Passages {
   return {
     async read(tenant, chunks) {
       const { rows } = await database.prepared<Row>(
+        // OFFSET hides how many are asked for: else Postgres plans anew each time, which takes ten times as long as the reading.
         `SELECT c.id AS chunk_id, d.id AS document_id, c.version, v.title, t.text, v.metadata, v.source_url
-         FROM unnest($2::bigint[], $3::int[]) AS wanted (chunk_id, version)
+         FROM (SELECT $2::bigint[] AS ids, $3::int[] AS versions OFFSET 0) asked,
+           unnest(asked.ids, asked.versions) AS wanted (chunk_id, version)
          JOIN chunks c ON c.id = wanted.chunk_id AND c.version = wanted.version
          JOIN documents d ON d.no = c.document_no AND d.published_version = c.version
          JOIN versions v ON v.document_no = d.no AND v.version = c.version

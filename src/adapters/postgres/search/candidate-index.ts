@@ -8,7 +8,7 @@ import { documentSearch } from './document-search.ts';
 import { exactSearch } from './exact-search.ts';
 import type { PreparedQuestion } from './question-sql.ts';
 import { thresholdSearch } from './threshold-search.ts';
-import { VECTOR_INDEX } from './vector-index.ts';
+import { vectorIndexIsReady } from './vector-index.ts';
 
 export function postgresCandidateIndex(database: Database, embeddings: Embeddings): CandidateIndex {
   return {
@@ -46,8 +46,8 @@ async function queryStatistics(database: Database, tenant: string, query: string
        SELECT jsonb_agg(jsonb_build_object('lexeme', q.lexeme, 'dimension', f.dimension, 'chunks', f.chunks))
        FROM unnest(to_tsvector('english', $2)) q
        JOIN lexeme_frequencies f ON f.tenant = $1 AND f.dimension = lexeme_dimension(q.lexeme)
-     ), '[]') AS lexemes, to_regclass($3) IS NOT NULL AS indexed`,
-    [tenant, query, VECTOR_INDEX],
+     ), '[]') AS lexemes, ${vectorIndexIsReady} AS indexed`,
+    [tenant, query],
   );
   return rows[0] ?? { chunks: 0, lexemes: [], indexed: false };
 }

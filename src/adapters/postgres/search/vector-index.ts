@@ -1,31 +1,42 @@
 import type { Database, Queryable } from '../database.ts';
 
-export const VECTOR_INDEX = 'chunks_embedding';
+const VECTOR_INDEX = 'chunks_embedding';
 
 /** Chunks from which on a scan is too slow. Below, search is exact without any index. */
 const VECTOR_INDEX_FROM = 50_000;
 
-/** Builds the approximate index once there are enough chunks. Takes minutes, and on an embedded store others wait. */
+/** SQL: whether it is there and whole. One that is being built, or whose building was cut short, is not used. */
+export const vectorIndexIsReady = `EXISTS (
+  SELECT FROM pg_index WHERE indexrelid = to_regclass('${VECTOR_INDEX}') AND indisvalid)`;
+
+/**
+ * Builds the approximate index once there are enough chunks. Takes minutes, in which others wait: on an embedded store
+ * all of them, else writers, unless it is built `concurrently`.
+ */
 export async function ensureVectorIndex(
   database: Database,
   dimension: number,
-  from = VECTOR_INDEX_FROM,
+  { from = VECTOR_INDEX_FROM, concurrently = false } = {},
 ): Promise<boolean> {
-  if (await hasVectorIndex(database)) return false;
-  const { rows } = await database.query<{ chunks: number }>(`SELECT count(*) AS chunks FROM chunks`);
-  if ((rows[0]?.chunks ?? 0) < from) return false;
+  if (!(await lacksVectorIndex(database, from))) return false;
+  await dropVectorIndex(database);
   await database.query(
-    `CREATE INDEX IF NOT EXISTS ${VECTOR_INDEX} ON chunks USING hnsw ((embedding::vector(${dimension})) vector_ip_ops)`,
+    `CREATE INDEX ${concurrently ? 'CONCURRENTLY' : ''} IF NOT EXISTS ${VECTOR_INDEX} ON chunks
+     USING hnsw ((embedding::vector(${dimension})) vector_ip_ops)`,
   );
   return true;
 }
 
+/** Whether there are enough chunks for an index, and none is ready. */
+export async function lacksVectorIndex(database: Database, from = VECTOR_INDEX_FROM): Promise<boolean> {
+  if (await hasVectorIndex(database)) return false;
+  const { rows } = await database.query<{ chunks: number }>(`SELECT count(*) AS chunks FROM chunks`);
+  return (rows[0]?.chunks ?? 0) >= from;
+}
+
 export async function hasVectorIndex(database: Database): Promise<boolean> {
-  const { rows } = await database.query<{ present: boolean }>(
-    `SELECT to_regclass($1) IS NOT NULL AS present`,
-    [VECTOR_INDEX],
-  );
-  return rows[0]?.present ?? false;
+  const { rows } = await database.query<{ ready: boolean }>(`SELECT ${vectorIndexIsReady} AS ready`);
+  return rows[0]?.ready ?? false;
 }
 
 /** Its expression names the dimension, so vectors of another one need a new index. */

@@ -1,0 +1,71 @@
+import type { Tuple } from '../types/tuple.ts';
+import type { TupleChanges } from './engine.ts';
+import type { TupleChange } from './tuple-log.ts';
+
+/** One line of the engine's own log of changes. */
+export type FeedEntry = TupleChange & {
+  /** RFC 3339, by the engine's clock. */
+  readonly at: string;
+};
+
+/** What the engine keeps of its own: needed only where that is not our own store. */
+export interface TupleFeed {
+  /**
+   * Every change made at or after `since` (absent: from the beginning), oldest first. One that is being committed
+   * at this moment may be missing: read again from a little earlier.
+   */
+  changesSince(tenant: string, since?: string): Promise<readonly FeedEntry[]>;
+  /** Every tuple there is now. */
+  all(tenant: string): Promise<readonly Tuple[]>;
+}
+
+/** A number kept in the engine's database, beside the relationships, so that a backup of one is a backup of both. */
+export interface Generations {
+  /** The highest number raised to so far; 0 before the first. */
+  current(tenant: string): Promise<number>;
+  /** Resolves once the number is at least `generation`. */
+  raise(tenant: string, generation: number): Promise<void>;
+}
+
+/** How far the ledger has followed the engine. */
+export type LedgerState = {
+  /** Of the copy: grows with each change of it. */
+  readonly version: number;
+  /** The last change that was applied; absent before the first. */
+  readonly last?: FeedEntry;
+  /** The highest generation given out, and the highest whose changes are known to be in the engine. */
+  readonly generation: number;
+  readonly confirmed: number;
+  /** Why the service is closed to this tenant until `clearance reconcile`; absent while it is open. */
+  readonly closed?: string;
+};
+
+/** The store's copy of an engine's relationships, with how far it has come. */
+export interface Ledger {
+  /** Tenants that have a store in the engine. */
+  tenants(): Promise<readonly string[]>;
+  state(tenant: string): Promise<LedgerState>;
+  /** Gives out the next generation. */
+  nextGeneration(tenant: string): Promise<number>;
+  /** One transaction: what was written under this generation is in the engine, and now in the copy. */
+  confirm(tenant: string, generation: number, changes: TupleChanges): Promise<void>;
+  /**
+   * One transaction: brings the copy to what `changes` lead to, each tuple's last change counting, and notes `last`.
+   * False, and nothing done, where another copy of the service has come further than `from` meanwhile.
+   */
+  apply(
+    tenant: string,
+    from: FeedEntry | undefined,
+    changes: readonly TupleChange[],
+    last: FeedEntry,
+  ): Promise<boolean>;
+  close(tenant: string, reason: string): Promise<void>;
+  tuples(tenant: string): Promise<readonly Tuple[]>;
+  /** One transaction: the copy becomes exactly `tuples`, as of `last`, and the tenant is open again. */
+  replace(
+    tenant: string,
+    tuples: readonly Tuple[],
+    last: FeedEntry | undefined,
+    generation: number,
+  ): Promise<void>;
+}

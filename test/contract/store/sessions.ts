@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { postgresSessions } from '../../../src/adapters/postgres/sessions.ts';
+import { newTenant, principalOf, type Store } from './stores.ts';
+
+export function sessionsContract(opened: () => Store): void {
+  describe('sessions', () => {
+    it('each for one principal and no longer than it lasts', async () => {
+      const sessions = postgresSessions(opened().database);
+      const principal = principalOf(newTenant());
+      const expiresAt = new Date(Date.now() + 60_000);
+      const id = randomUUID();
+      await sessions.create({ id, principal, expiresAt });
+      expect(await sessions.isOpen(id, principal, new Date())).toBe(true);
+      expect(await sessions.isOpen(id, principal, expiresAt)).toBe(false);
+      expect(await sessions.isOpen(randomUUID(), principal, new Date())).toBe(false);
+      for (const other of [
+        { ...principal, tenant: newTenant() },
+        { ...principal, issuer: 'another' },
+        { ...principal, subject: 'user:bob' },
+        { ...principal, actor: 'agent:bot' },
+      ]) {
+        expect(await sessions.isOpen(id, other, new Date())).toBe(false);
+        expect(await sessions.end(id, other)).toBe(false);
+      }
+      expect(await sessions.end(id, principal)).toBe(true);
+      expect(await sessions.end(id, principal)).toBe(false);
+      expect(await sessions.isOpen(id, principal, new Date())).toBe(false);
+    });
+  });
+}
