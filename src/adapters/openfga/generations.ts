@@ -1,0 +1,106 @@
+import { MAX_TUPLES_A_WRITE } from '../../ports/engine.ts';
+import type { EngineStore } from '../../ports/engine-stores.ts';
+import type { Generations } from '../../ports/ledger.ts';
+import type { TupleKey } from '../../types/tuple.ts';
+import type { OpenFgaClient } from './client.ts';
+import { OpenFgaUnusable } from './unusable.ts';
+
+const MOST_ATTEMPTS = 5;
+
+/**
+ * `tenant:acme of generation:42` in the bookkeeping store; the highest number counts. Raising writes one and takes
+ * away the lower ones that this process knows of, in one request: as many are left as there are copies of the service.
+ */
+export function openFgaGenerations(client: OpenFgaClient, bookkeeping: EngineStore): Generations {
+  const tenants = new Map<string, Raiser>();
+
+  return {
+    async current(tenant) {
+      return Math.max(0, ...(await numbersThere(client, bookkeeping, tenant)));
+    },
+
+    raise(tenant, generation) {
+      let raiser = tenants.get(tenant);
+      if (raiser === undefined) tenants.set(tenant, (raiser = new Raiser(client, bookkeeping, tenant)));
+      return raiser.raise(generation);
+    },
+  };
+}
+
+/** One tenant's, one write at a time: all that is asked for while one runs shares the next. */
+class Raiser {
+  readonly #client: OpenFgaClient;
+  readonly #bookkeeping: EngineStore;
+  readonly #tenant: string;
+  /** Unknown at first and after a failure. */
+  #there: readonly number[] | undefined;
+  #wanted = 0;
+  #upcoming: Promise<void> | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(client: OpenFgaClient, bookkeeping: EngineStore, tenant: string) {
+    this.#client = client;
+    this.#bookkeeping = bookkeeping;
+    this.#tenant = tenant;
+  }
+
+  raise(generation: number): Promise<void> {
+    this.#wanted = Math.max(this.#wanted, generation);
+    this.#upcoming ??= this.#afterRunning();
+    return this.#upcoming;
+  }
+
+  #afterRunning(): Promise<void> {
+    const turn = this.#running.then(() => {
+      this.#upcoming = undefined;
+      const generation = this.#wanted;
+      this.#wanted = 0;
+      return this.#write(generation);
+    });
+    this.#running = turn.catch(() => {});
+    return turn;
+  }
+
+  async #write(generation: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const there = this.#there ?? (await numbersThere(this.#client, this.#bookkeeping, this.#tenant));
+      this.#there = undefined;
+      const lower = there.filter((number) => number < generation).slice(0, MAX_TUPLES_A_WRITE - 1);
+      try {
+        await this.#client.write(
+          this.#bookkeeping,
+          {
+            writes: [tupleOf(this.#tenant, generation)],
+            deletes: lower.map((number) => tupleOf(this.#tenant, number)),
+          },
+          'lenient',
+        );
+        this.#there = [...new Set([...there.filter((number) => !lower.includes(number)), generation])];
+        return;
+      } catch (error) {
+        // Another copy took one of them away at the same moment.
+        const conflict = error instanceof OpenFgaUnusable && error.httpStatus === 409;
+        if (!conflict || attempt === MOST_ATTEMPTS) throw error;
+      }
+    }
+  }
+}
+
+async function numbersThere(
+  client: OpenFgaClient,
+  { storeId }: EngineStore,
+  tenant: string,
+): Promise<readonly number[]> {
+  const found = await client.read(storeId, {
+    user: `tenant:${tenant}`,
+    relation: 'of',
+    object: 'generation:',
+  });
+  const numbers = found.map(({ object }) => Number(object.slice('generation:'.length)));
+  if (!numbers.every(Number.isSafeInteger)) throw new OpenFgaUnusable('a generation is not a number');
+  return numbers;
+}
+
+function tupleOf(tenant: string, generation: number): TupleKey {
+  return { user: `tenant:${tenant}`, relation: 'of', object: `generation:${generation}` };
+}
