@@ -43,6 +43,11 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
     ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto', 'zod'],
   ],
   [
+    'src/agreement',
+    ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../../ingest/a.ts', '../compose.ts'],
+    ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:timers/promises'],
+  ],
+  [
     'ingest',
     [
       'pg',
@@ -62,12 +67,16 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
       '../../../ingest/a.ts',
       '../../client/a.ts',
       '../../model-test/a.ts',
+      '../../agreement/a.ts',
       '../../compose.ts',
       '../../config.ts',
+      '../../operations.ts',
       '../../operator.ts',
+      '../../parts.ts',
       '../embedded-engine/a.ts',
       '../jwt/a.ts',
       '../openai-embeddings/a.ts',
+      '../openfga/a.ts',
       '../pglite/a.ts',
       '../static-embeddings/a.ts',
     ],
@@ -103,8 +112,8 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
   ],
   [
     'src/doors/cli',
-    ['../../adapters/postgres/a.ts', '../../evaluator/a.ts'],
-    ['../../compose.ts', '../../operator.ts', '../../../ingest/a.ts', 'commander'],
+    ['../../adapters/postgres/a.ts', '../../evaluator/a.ts', '../../parts.ts'],
+    ['../../compose.ts', '../../operations.ts', '../../operator.ts', '../../../ingest/a.ts', 'commander'],
   ],
 ];
 

@@ -28,8 +28,8 @@ export type Http = {
 };
 
 /** The HTTP door on a port of its own, over the parts given: a faulty one may be among them. */
-export async function serveHttp({ read, write, ready }: HttpParts): Promise<Http> {
-  const app = await httpServer({ read, write, ready }, 'silent');
+export async function serveHttp(parts: HttpParts): Promise<Http> {
+  const app = await httpServer(parts, 'silent');
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return { url, send: (method, path, sent) => send(url, method, path, sent), close: () => app.close() };
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../../config.ts';
-import { scopes } from '../../types/principal.ts';
+import { DEFAULT_TENANT, scopes } from '../../types/principal.ts';
 import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
 import type { TokenOptions } from './token.ts';
 import { told } from './told.ts';
@@ -64,6 +64,35 @@ program
   .action(async () => {
     const config = readConfig(process.env);
     await (await import('./reembed.ts')).reembedAll(config);
+  });
+
+program
+  .command('migrate')
+  .description(
+    'bring the schema, the roles and the OpenFGA store up to date; serve never does that on real parts',
+  )
+  .option('--tenant <tenant>', 'whose OpenFGA store is made or adopted', DEFAULT_TENANT)
+  .option('--model', 'change the pinned authorization model to the one configured')
+  .action(async (options: { tenant: string; model?: true }) => {
+    const config = readConfig(process.env);
+    await (await import('./migrate.ts')).migrate(config, options);
+  });
+
+program
+  .command('status')
+  .description('what the outbox still holds, and whether store and engine agree')
+  .action(async () => {
+    const config = readConfig(process.env);
+    await (await import('./status.ts')).status(config);
+  });
+
+program
+  .command('reconcile')
+  .description('compare the database with the OpenFGA server, as after a restore, and open the service again')
+  .option('--dry-run', 'only say what would be done')
+  .action(async (options: { dryRun?: true }) => {
+    const config = readConfig(process.env);
+    await (await import('./reconcile.ts')).reconcile(config, options.dryRun === true);
   });
 
 program

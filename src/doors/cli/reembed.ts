@@ -1,5 +1,5 @@
-import { reembedStore } from '../../compose.ts';
 import type { Config } from '../../config.ts';
+import { reembedStore } from '../../operations.ts';
 import { StartupError } from '../../types/errors.ts';
 import { progressBar } from './progress.ts';
 import { findService } from './running-service.ts';

@@ -1,5 +1,6 @@
 import { openService } from '../../compose.ts';
 import type { Config } from '../../config.ts';
+import { metricsServer } from '../../metrics/server.ts';
 import { StartupError } from '../../types/errors.ts';
 import { httpServer } from '../http/server.ts';
 import { announceService } from './running-service.ts';
@@ -7,22 +8,24 @@ import { told } from './told.ts';
 
 /** Runs until SIGINT or SIGTERM; requests under way are answered first. */
 export async function serve(config: Config): Promise<void> {
-  const service = await openService(config, (error) => console.error('outbox:', told(error)));
-  try {
-    const app = await httpServer(service);
-    try {
-      const end = signalled();
-      const url = await listen(app, config);
-      const announced = await announceService(config.dataDir, url);
-      console.log(`Clearance listens on ${url} (${config.mode} mode, data in ${config.dataDir})`);
-      await end;
-      await announced.withdraw();
-    } finally {
-      await app.close();
-    }
-  } finally {
-    await service.close();
+  await using cleanUp = new AsyncDisposableStack();
+  const service = await openService(config, (error) => console.error('in the background:', told(error)));
+  cleanUp.defer(() => service.close());
+  if (config.metrics !== undefined) {
+    const metrics = await metricsServer(service.meter, service.sources, config.metrics);
+    cleanUp.defer(() => metrics.close());
+    console.log(`Metrics are at ${metrics.url}`);
   }
+  const app = await httpServer(service);
+  cleanUp.defer(() => app.close());
+  const end = signalled();
+  const url = await listen(app, config);
+  const announced = await announceService(config.dataDir, url);
+  cleanUp.defer(() => announced.withdraw());
+  for (const line of service.found) console.log(line);
+  const data = config.database === undefined ? `data in ${config.dataDir}` : 'data in Postgres';
+  console.log(`Clearance listens on ${url} (${config.mode} mode, ${data})`);
+  await end;
 }
 
 async function listen(app: Awaited<ReturnType<typeof httpServer>>, { host, port }: Config): Promise<string> {

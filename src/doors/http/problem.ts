@@ -13,7 +13,7 @@ export const problem = z.object({
 
 export function sendProblem(reply: FastifyReply, error: ClearanceError): FastifyReply {
   if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
-  if (error.status === 503) reply.header('retry-after', '1');
+  if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
   return reply
     .code(error.status)
     .type('application/problem+json')
@@ -29,7 +29,8 @@ export function sendProblem(reply: FastifyReply, error: ClearanceError): Fastify
 /** What a caller is told of an error. Anything unforeseen is logged and told as nothing but a 500. */
 export function toProblem(error: FastifyError | ClearanceError, request: FastifyRequest): ClearanceError {
   if (error instanceof ClearanceError) {
-    if (error.status >= 500)
+    // Shedding is counted, not logged: what is past capacity already must stay cheap.
+    if (error.status >= 500 && error.code !== 'overloaded')
       request.log.error({ code: error.code, cause: describeError(error.cause) }, error.message);
     return error;
   }

@@ -1,18 +1,37 @@
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WritePath } from '../../../ingest/ingest.ts';
+import type { Gates } from '../../limits/gate.ts';
+import type { Meter } from '../../metrics/meter.ts';
 import type { ReadPath } from '../../retrieve/retrieve.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import { addJsonParser } from './body.ts';
+import { gated } from './gated.ts';
+import { observe, routeOf } from './observed.ts';
 import { sendProblem, toProblem } from './problem.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
+import { importRoutes } from './routes/import.ts';
 import { relationshipRoutes } from './routes/relationships.ts';
 import { retrieveRoutes } from './routes/retrieve.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 
-export type HttpParts = { readonly read: ReadPath; readonly write: WritePath; readonly ready: Readiness };
+export type HttpParts = {
+  readonly read: ReadPath;
+  readonly write: WritePath;
+  readonly ready: Readiness;
+  /** Absent: nothing is shed. */
+  readonly gates?: Gates;
+  /** Absent: nothing is counted. */
+  readonly meter?: Meter;
+};
 
 const BODY_LIMIT = 10 * 1024 * 1024;
 /** Characters of a path parameter: all that Node takes as a request's head, for what an id may be is said elsewhere. */
@@ -22,6 +41,12 @@ export async function httpServer(
   parts: HttpParts,
   logLevel: 'warn' | 'silent' = 'warn',
 ): Promise<FastifyInstance> {
+  const { meter, gates } = parts;
+  const refuse = (error: FastifyError | ClearanceError, request: FastifyRequest, reply: FastifyReply) => {
+    const told = toProblem(error, request);
+    meter?.refused(told.code, routeOf(request));
+    return sendProblem(reply, told);
+  };
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -31,18 +56,20 @@ export async function httpServer(
     // A connection that idles must not hold up the end of the service.
     forceCloseConnections: 'idle',
     // Of a path that is not validly encoded; no handler has it yet.
-    frameworkErrors: (error, request, reply) => void sendProblem(reply, toProblem(error, request)),
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
   });
 
   // Schemas here are for the OpenAPI document; each path checks its own input, so every door refuses the same.
   app.setValidatorCompiler(() => (value) => ({ value }));
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler((error, request, reply) =>
-    sendProblem(reply, toProblem(error as Parameters<typeof toProblem>[0], request)),
+    refuse(error as FastifyError | ClearanceError, request, reply),
   );
-  app.setNotFoundHandler((_request, reply) =>
-    sendProblem(reply, new ClearanceError('not_found', 'No such path.')),
+  app.setNotFoundHandler((request, reply) =>
+    refuse(new ClearanceError('not_found', 'No such path.'), request, reply),
   );
+  if (meter !== undefined) observe(app, meter);
+  endConnections(app);
   addJsonParser(app);
 
   await app.register(swagger, {
@@ -58,13 +85,29 @@ export async function httpServer(
     transform: jsonSchemaTransform,
   });
   await app.register(async (routes) => {
-    retrieveRoutes(routes, parts.read);
-    sessionRoutes(routes, parts.read);
-    documentRoutes(routes, parts);
-    relationshipRoutes(routes, parts);
+    gated(routes, gates?.reads, (scope) => {
+      retrieveRoutes(scope, parts.read);
+      sessionRoutes(scope, parts.read);
+    });
+    gated(routes, gates?.writes, (scope) => {
+      documentRoutes(scope, parts);
+      relationshipRoutes(scope, parts);
+    });
+    gated(routes, gates?.imports, (scope) => importRoutes(scope, parts));
     healthRoutes(routes, parts.ready);
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   await app.ready();
   return app;
+}
+
+/** A connection whose request was under way as the service began to end would else be kept alive, and the end wait for it. */
+function endConnections(app: FastifyInstance): void {
+  let ending = false;
+  app.addHook('preClose', async () => {
+    ending = true;
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (ending) reply.header('connection', 'close');
+  });
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { documentResponse, readDocument } from '../../../retrieve/read-document.ts';
 import { type ReadPath, retrieve } from '../../../retrieve/retrieve.ts';
 import { type RetrieveRequest, retrieveRequest, retrieveResponse } from '../../../types/retrieval.ts';
 import { bearerToken } from '../bearer.ts';
@@ -15,5 +16,16 @@ export function retrieveRoutes(app: FastifyInstance, read: ReadPath): void {
       },
     },
     (request) => retrieve(read, bearerToken(request), request.body),
+  );
+
+  app.get<{ Params: { id: string } }>(
+    '/v1/documents/:id',
+    {
+      schema: {
+        summary: 'A document, whole, if it may be read',
+        response: { 200: documentResponse, '4xx': problem, '5xx': problem },
+      },
+    },
+    (request) => readDocument(read, bearerToken(request), request.params.id),
   );
 }

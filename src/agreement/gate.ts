@@ -1,0 +1,74 @@
+import type { Documents } from '../ports/documents.ts';
+import type { Engine, Relationships } from '../ports/engine.ts';
+import type { Generations, Ledger } from '../ports/ledger.ts';
+import type { CandidateIndex } from '../ports/search.ts';
+import type { Follower } from './follower.ts';
+
+/** A verdict counts only of an engine that is of one history with the store. */
+export function agreedEngine(engine: Engine, follower: Follower): Engine {
+  return {
+    async batchCheck(batch) {
+      await follower.confirm(batch.tenant);
+      return doubtOnFailure(follower, batch.tenant, () => engine.batchCheck(batch));
+    },
+  };
+}
+
+/**
+ * Each batch is announced on both sides before it is written, and is in the ledger before it is acknowledged: so
+ * neither side can be restored unnoticed, and what was acknowledged is known if the engine is.
+ */
+export function agreedRelationships(
+  relationships: Relationships,
+  follower: Follower,
+  ledger: Pick<Ledger, 'nextGeneration' | 'confirm'>,
+  generations: Generations,
+): Relationships {
+  return {
+    ...relationships,
+    async write(tenant, changes) {
+      await follower.confirm(tenant);
+      return doubtOnFailure(follower, tenant, async () => {
+        const generation = await ledger.nextGeneration(tenant);
+        await generations.raise(tenant, generation);
+        const outcome = await relationships.write(tenant, changes);
+        await ledger.confirm(tenant, generation, changes);
+        return outcome;
+      });
+    },
+  };
+}
+
+export function agreedIndex(index: CandidateIndex, follower: Follower): CandidateIndex {
+  return {
+    ...index,
+    async open(question, signal) {
+      await follower.confirm(question.tenant);
+      return index.open(question, signal);
+    },
+  };
+}
+
+/** What a writer is told was kept must survive the reconciliation, so while it is due nothing is kept. */
+export function agreedDocuments(documents: Documents, follower: Follower): Documents {
+  return {
+    ...documents,
+    async claim(tenant, id, source) {
+      follower.refuseIfClosed(tenant);
+      return documents.claim(tenant, id, source);
+    },
+    async find(tenant, id) {
+      follower.refuseIfClosed(tenant);
+      return documents.find(tenant, id);
+    },
+  };
+}
+
+async function doubtOnFailure<T>(follower: Follower, tenant: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    follower.doubt(tenant);
+    throw error;
+  }
+}

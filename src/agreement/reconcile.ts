@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import type { AuditLog } from '../ports/audit.ts';
+import type { Holding } from '../ports/documents.ts';
+import { MAX_TUPLES_A_WRITE, type Relationships } from '../ports/engine.ts';
+import { difference, type Tuple, type TupleKey, tupleKey } from '../types/tuple.ts';
+import { after, type Comparison, compare, readBoth, type Sides } from './compare.ts';
+
+export type Reconciling = Sides & {
+  readonly relationships: Pick<Relationships, 'write'>;
+  readonly documents: Holding;
+  readonly audit: AuditLog;
+  readonly guarded: { readonly type: string };
+};
+
+/** What was found and done, for the operator; of each list the whole. */
+export type Reconciliation = {
+  readonly found: Comparison;
+  /** Taken out of the engine: revoked access that the restored server had brought back. */
+  readonly deleted: readonly TupleKey[];
+  /** Written to the engine again. */
+  readonly written: readonly Tuple[];
+  /** Documents hidden until they are sent again: their text may be older than their relationships. */
+  readonly held: readonly string[];
+  /** Differences of the ledger alone, put right: something had been missed in the engine's log. */
+  readonly ledger: number;
+};
+
+/** What to do, decided before anything is done. `target`: what the ledger is to hold in the end. */
+type Plan = Reconciliation & { readonly target: readonly Tuple[]; readonly generation: number };
+
+/**
+ * Makes both sides of one history again, in the direction that gives nobody more than the newer side did.
+ *
+ * An older engine gets what the ledger holds, and what was changed in it since it was restored. An older store takes
+ * over the engine's relationships; every document of which these say something else than the store's own copy, or
+ * that the restored outbox would still change, is hidden until it is sent again.
+ */
+export async function reconcile(
+  parts: Reconciling,
+  tenant: string,
+  dryRun: boolean,
+): Promise<Reconciliation> {
+  const { target, generation, ...outcome } = await plan(parts, tenant);
+  if (dryRun) return outcome;
+  await parts.audit.append({
+    tenant,
+    decisionId: randomUUID(),
+    event: 'reconcile',
+    issuer: 'clearance',
+    subject: 'operator',
+    details: {
+      ...outcome,
+      deleted: outcome.deleted.map(tupleKey),
+      written: outcome.written.map(tupleKey),
+    },
+  });
+  if (outcome.found === 'store_older') await parts.documents.hold(tenant, outcome.held);
+  for (const deletes of batches(outcome.deleted)) {
+    await parts.relationships.write(tenant, { writes: [], deletes });
+  }
+  for (const writes of batches(outcome.written)) {
+    await parts.relationships.write(tenant, { writes, deletes: [] });
+  }
+  await parts.generations.raise(tenant, generation);
+  const last = (await parts.feed.changesSince(tenant)).at(-1);
+  await parts.ledger.replace(tenant, target, last, generation);
+  return outcome;
+}
+
+async function plan(parts: Reconciling, tenant: string): Promise<Plan> {
+  const reading = await readBoth(parts, tenant);
+  const { state, log, engineGeneration } = reading;
+  const found = compare(reading);
+  const [inEngine, inLedger] = [await parts.feed.all(tenant), await parts.ledger.tuples(tenant)];
+  const generation = Math.max(state.generation, engineGeneration);
+  const nothing = { deleted: [], written: [], held: [], ledger: 0 };
+
+  if (found === 'engine_older') {
+    const { last } = state;
+    const sinceRestored = log.filter(({ at }) => last !== undefined && at > last.at);
+    const target = after(inLedger, sinceRestored);
+    const { deletes: deleted, writes: written } = difference(inEngine, target);
+    return { ...nothing, found, deleted, written, target, generation };
+  }
+  const { deletes, writes } = difference(inLedger, inEngine);
+  const differing: readonly TupleKey[] = [...deletes, ...writes];
+  const agreed = { ...nothing, found, ledger: differing.length, target: inEngine, generation };
+  if (found === 'agree') return agreed;
+
+  const prefix = `${parts.guarded.type}:`;
+  const changed = differing.filter(({ object }) => object.startsWith(prefix));
+  const held = new Set([
+    ...changed.map(({ object }) => object.slice(prefix.length)),
+    ...(await parts.documents.unfinished(tenant)),
+  ]);
+  return { ...agreed, held: [...held].toSorted() };
+}
+
+function* batches<T>(items: readonly T[]): Iterable<readonly T[]> {
+  for (let i = 0; i < items.length; i += MAX_TUPLES_A_WRITE) yield items.slice(i, i + MAX_TUPLES_A_WRITE);
+}

@@ -1,0 +1,136 @@
+import { embeddedEngine } from './adapters/embedded-engine/embedded-engine.ts';
+import { openFgaClient } from './adapters/openfga/client.ts';
+import { openFgaEngine } from './adapters/openfga/engine.ts';
+import { openFgaFeed } from './adapters/openfga/feed.ts';
+import { openFgaGenerations } from './adapters/openfga/generations.ts';
+import { probeServer } from './adapters/openfga/probe.ts';
+import { openFgaRelationships } from './adapters/openfga/relationships.ts';
+import type { Database } from './adapters/postgres/database.ts';
+import { postgresEngineStores } from './adapters/postgres/engine-stores.ts';
+import { postgresLedger } from './adapters/postgres/ledger.ts';
+import { postgresRelationships } from './adapters/postgres/relationships.ts';
+import { startFollower } from './agreement/follower.ts';
+import { agreedDocuments, agreedEngine, agreedIndex, agreedRelationships } from './agreement/gate.ts';
+import type { Config } from './config.ts';
+import { type Model, modelFromJson } from './evaluator/model.ts';
+import { loadModel, modelHash, requireGuarded } from './parts.ts';
+import type { Documents } from './ports/documents.ts';
+import type { Engine, Relationships } from './ports/engine.ts';
+import type { CandidateIndex } from './ports/search.ts';
+import { StartupError } from './types/errors.ts';
+import { DEFAULT_TENANT } from './types/principal.ts';
+
+/** The engine with all that depends on which one it is. */
+export type EngineParts = {
+  readonly model: Model;
+  readonly engine: Engine;
+  readonly relationships: Relationships;
+  index(index: CandidateIndex): CandidateIndex;
+  documents(documents: Documents): Documents;
+  /** What was found at start, a line each. */
+  readonly found: readonly string[];
+  /** Tenants that are closed until `clearance reconcile`, with the reason. */
+  closed(): ReadonlyMap<string, string>;
+  close(): Promise<void>;
+};
+
+export function openEngine(
+  config: Config,
+  database: Database,
+  onError: (error: unknown) => void,
+): Promise<EngineParts> {
+  return config.openfga === undefined
+    ? openEmbeddedEngine(config, database)
+    : openOpenFga(config, config.openfga, database, onError);
+}
+
+async function openEmbeddedEngine(config: Config, database: Database): Promise<EngineParts> {
+  const model = await loadModel(config);
+  requireGuarded(config, model);
+  const relationships = postgresRelationships(database);
+  return {
+    model,
+    engine: embeddedEngine(model, relationships),
+    relationships,
+    index: (index) => index,
+    documents: (documents) => documents,
+    found: [],
+    closed: () => new Map(),
+    close: async () => {},
+  };
+}
+
+async function openOpenFga(
+  config: Config,
+  openfga: NonNullable<Config['openfga']>,
+  database: Database,
+  onError: (error: unknown) => void,
+): Promise<EngineParts> {
+  const client = openFgaClient(openfga);
+  const stores = postgresEngineStores(database);
+  const bookkeeping = await stores.bookkeeping();
+  const pinned = await stores.find(DEFAULT_TENANT);
+  if (bookkeeping === undefined || pinned === undefined) {
+    throw new StartupError(
+      'OPENFGA_API_URL is set, and the database knows no store there yet: run "clearance migrate".',
+    );
+  }
+  await requirePinned(config, openfga, pinned);
+  const findings = await probeServer(client, bookkeeping);
+  if (findings.problems.length > 0) {
+    throw new StartupError(`The OpenFGA server can not be relied on: ${findings.problems.join('; ')}.`);
+  }
+  const model = modelFromJson(await client.readModel(pinned.storeId, pinned.modelId));
+  requireGuarded(config, model);
+
+  const sides = {
+    ledger: postgresLedger(database),
+    feed: openFgaFeed(client, stores),
+    generations: openFgaGenerations(client, bookkeeping),
+  };
+  const follower = await startFollower(sides, onError);
+  const copy = postgresRelationships(database);
+  const relationships: Relationships = {
+    ...openFgaRelationships(client, stores),
+    watermark: (tenant) => copy.watermark(tenant),
+  };
+  return {
+    model,
+    engine: agreedEngine(openFgaEngine(client, stores), follower),
+    relationships: agreedRelationships(relationships, follower, sides.ledger, sides.generations),
+    index: (index) => agreedIndex(index, follower),
+    documents: (documents) => agreedDocuments(documents, follower),
+    found: [
+      `OpenFGA at ${new URL(openfga.apiUrl).origin}: store ${pinned.storeId}, model ${pinned.modelId}.`,
+      ...findings.found,
+      ...findings.warnings.map((warning) => `WARNING: ${warning}`),
+      ...[...follower.closed()].map(
+        ([tenant, reason]) => `CLOSED to tenant ${tenant}: ${reason}. Run "clearance reconcile".`,
+      ),
+    ],
+    closed: () => follower.closed(),
+    close: () => follower.stop(),
+  };
+}
+
+/** What is configured must be what `clearance migrate` has pinned: a changed file alone changes nobody's rights. */
+async function requirePinned(
+  config: Config,
+  { storeId, modelId }: NonNullable<Config['openfga']>,
+  pinned: { storeId: string; modelId: string; modelHash: string },
+): Promise<void> {
+  if (storeId !== undefined && storeId !== pinned.storeId) {
+    throw new StartupError(
+      `OPENFGA_STORE_ID is ${storeId}, and the database belongs to store ${pinned.storeId}. Unset it, or use a database of its own.`,
+    );
+  }
+  const changed =
+    modelId === undefined
+      ? config.authorizationModel !== undefined && modelHash(await loadModel(config)) !== pinned.modelHash
+      : modelId !== pinned.modelId;
+  if (changed) {
+    throw new StartupError(
+      `The authorization model configured is not the one that is pinned (${pinned.modelId}). To change it: clearance migrate --model`,
+    );
+  }
+}

@@ -1,0 +1,40 @@
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Identity } from '../ports/identity.ts';
+import { ClearanceError } from '../types/errors.ts';
+import type { Credentials, Principal } from '../types/principal.ts';
+
+/** A pipeline sends each document as a request of its own, and serves not one person but all. */
+const WRITER_FACTOR = 20;
+
+/**
+ * Counts each principal's requests, here where every door passes once a request, in windows of a minute. In memory: each
+ * copy of the service has counts of its own, so n copies let n times as many through.
+ */
+export function limitedIdentity(identity: Identity, perMinute: number): Identity {
+  const readers = new RateLimiterMemory({ points: perMinute, duration: 60 });
+  const writers = new RateLimiterMemory({ points: perMinute * WRITER_FACTOR, duration: 60 });
+  return {
+    async verify(token) {
+      const credentials = await identity.verify(token);
+      const limiter = mayWrite(credentials) ? writers : readers;
+      try {
+        await limiter.consume(keyOf(credentials.principal));
+      } catch (refusal) {
+        if (!(refusal instanceof RateLimiterRes)) throw refusal;
+        const seconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
+        throw new ClearanceError('rate_limited', `Too many requests. Try again in ${seconds} s.`, {
+          retryAfter: seconds,
+        });
+      }
+      return credentials;
+    },
+  };
+}
+
+function mayWrite({ scopes }: Credentials): boolean {
+  return scopes.has('ingest') || scopes.has('admin');
+}
+
+function keyOf({ tenant, issuer, subject, actor }: Principal): string {
+  return JSON.stringify([tenant, issuer, subject, actor ?? null]);
+}
