@@ -43,8 +43,8 @@ export class Resolver {
   readonly #reader: TupleReader;
   readonly #user: Subject;
   readonly #reachable: readonly boolean[];
-  /** By relation, the users whose own tuple would do: the user, and everybody of the type. */
-  readonly #directUsers: readonly (readonly string[])[];
+  /** By relation, the users whose own tuple would do. */
+  readonly #directUsers: readonly DirectUsers[];
   readonly #memos: readonly Map<string, Memo>[];
   /** Memos whose answer assumes that something still on the path is denied. */
   readonly #tentative: Memo[] = [];
@@ -150,19 +150,27 @@ export class Resolver {
     const entries = this.#reader.entries(object, relation);
     if (!entries) return deniedHere;
     const union = new Union();
-    for (const user of this.#directUsers[relation.index] ?? []) {
-      const entry = entries.find(user);
-      if (!entry) continue;
-      try {
-        if (this.#reader.isMet(relation, entry)) return allowedHere;
-      } catch (error) {
-        union.add(failed(asEvaluationError(error)));
-      }
-    }
+    const { self, everybody } = this.#directUsers[relation.index] ?? {};
+    const own = self === undefined ? undefined : entries.find(self);
+    if (own && this.#isAnyMet(relation, [own], union)) return allowedHere;
+    // OpenFGA looks the user's own tuple up, but reads those for everybody.
+    const shared = everybody === undefined ? [] : entries.findAll(everybody);
+    if (this.#isAnyMet(relation, shared, union)) return allowedHere;
     if (relation.usersetRestrictions.length === 0) return union.resolution;
     return this.#anyOf(union, relation, entries.usersets, depth, ({ type, relation: name }) =>
       this.#model.types.get(type)?.get(name ?? ''),
     );
+  }
+
+  #isAnyMet(relation: Relation, entries: readonly Entry[], union: Union): boolean {
+    for (const entry of entries) {
+      try {
+        if (this.#reader.isMet(relation, entry)) return true;
+      } catch (error) {
+        union.add(failed(asEvaluationError(error)));
+      }
+    }
+    return false;
   }
 
   #from(
@@ -229,11 +237,13 @@ export class Resolver {
   }
 }
 
-function directUsers({ restrictions }: Relation, user: Subject): readonly string[] {
+type DirectUsers = { readonly self: string | undefined; readonly everybody: string | undefined };
+
+function directUsers({ restrictions }: Relation, user: Subject): DirectUsers {
   const { type, relation, text } = user;
   const isAllowed = restrictions.some((r) => r.type === type && r.relation === relation && !r.wildcard);
   const isPublic = relation === undefined && restrictions.some((r) => r.type === type && r.wildcard);
-  return [...(isAllowed ? [text] : []), ...(isPublic ? [`${type}:*`] : [])];
+  return { self: isAllowed ? text : undefined, everybody: isPublic ? `${type}:*` : undefined };
 }
 
 function isGoodAt(memo: Memo, depth: number): memo is Memo & { resolution: Resolution } {

@@ -3,6 +3,8 @@ import { tupleKey } from '../types/tuple.ts';
 import { parseSubject, typeOf } from './subject.ts';
 import type { Entry, RelationEntries, TupleSource } from './tuple-source.ts';
 
+const none: readonly Entry[] = [];
+
 class EntryList implements RelationEntries {
   readonly #byUser = new Map<string, Entry>();
   readonly #usersets = new Map<string, Entry>();
@@ -21,6 +23,11 @@ class EntryList implements RelationEntries {
 
   find(user: string): Entry | undefined {
     return this.#byUser.get(user);
+  }
+
+  findAll(user: string): readonly Entry[] {
+    const entry = this.#byUser.get(user);
+    return entry ? [entry] : none;
   }
 
   set(entry: Entry): void {

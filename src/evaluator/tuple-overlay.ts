@@ -19,6 +19,7 @@ export class TupleOverlay implements TupleSource {
     if (!upper || !lower) return upper ?? lower;
     return {
       find: (user) => upper.find(user) ?? lower.find(user),
+      findAll: (user) => [...upper.findAll(user), ...lower.findAll(user)],
       all: chain(upper.all, lower.all),
       usersets: chain(upper.usersets, lower.usersets),
     };

@@ -7,6 +7,8 @@ export type Entry = { readonly tuple: Tuple; readonly subject: Subject };
 /** The tuples of one relation of one object. */
 export interface RelationEntries {
   find(user: string): Entry | undefined;
+  /** Several where tuples of a request stand beside the stored ones. */
+  findAll(user: string): readonly Entry[];
   readonly all: Iterable<Entry>;
   /** Those whose user is a userset. */
   readonly usersets: Iterable<Entry>;

@@ -126,4 +126,22 @@ describe('a check', () => {
     expect(asker(documents, stored, { contextualTuples })('document:1#can_read@user:anne')).toBe('allowed');
     expect(asker(documents, stored)('document:1#can_read@user:anne')).toBe('denied');
   });
+
+  it("looks the user's own tuple up, where a contextual one hides the stored one, but reads those for everybody", () => {
+    const conditional = model(`
+type document
+  relations
+    define viewer: [user with small, user:* with small]
+condition small(x: int) {
+  x < 10
+}`);
+    for (const [user, expected] of [
+      ['user:anne', 'denied'],
+      ['user:*', 'allowed'],
+    ]) {
+      const of = (x: number) => tuple(`document:1#viewer@${user}`, { name: 'small', context: { x } });
+      const ask = asker(conditional, [of(1)], { contextualTuples: [of(99)] });
+      expect(ask('document:1#viewer@user:anne')).toBe(expected);
+    }
+  });
 });
