@@ -13,7 +13,7 @@ import { startFollower } from './agreement/follower.ts';
 import { agreedDocuments, agreedEngine, agreedIndex, agreedRelationships } from './agreement/gate.ts';
 import type { Config } from './config.ts';
 import { type Model, modelFromJson } from './evaluator/model.ts';
-import { loadModel, modelHash, requireGuarded } from './parts.ts';
+import { loadModel, modelHash, requireGuarded, requireReadAlike } from './parts.ts';
 import type { Documents } from './ports/documents.ts';
 import type { Engine, Relationships } from './ports/engine.ts';
 import type { CandidateIndex } from './ports/search.ts';
@@ -82,6 +82,7 @@ async function openOpenFga(
   }
   const model = modelFromJson(await client.readModel(pinned.storeId, pinned.modelId));
   requireGuarded(config, model);
+  requireReadAlike(model);
 
   const sides = {
     ledger: postgresLedger(database),

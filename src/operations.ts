@@ -15,7 +15,14 @@ import { setUpServer } from './adapters/postgres/set-up.ts';
 import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
 import type { Config } from './config.ts';
 import { modelFromJson } from './evaluator/model.ts';
-import { chooseEmbeddings, loadModel, modelHash, openStore, requireGuarded } from './parts.ts';
+import {
+  chooseEmbeddings,
+  loadModel,
+  modelHash,
+  openStore,
+  requireGuarded,
+  requireReadAlike,
+} from './parts.ts';
 import { MAX_TUPLES_A_WRITE } from './ports/engine.ts';
 import type { LedgerState } from './ports/ledger.ts';
 import { StartupError } from './types/errors.ts';
@@ -80,7 +87,9 @@ async function setUpOpenFga(
     wanted === undefined
       ? (before?.modelId ?? '')
       : (wanted.id ?? (await client.writeModel(storeId, wanted.json)));
-  requireGuarded(config, modelFromJson(await client.readModel(storeId, modelId)));
+  const model = modelFromJson(await client.readModel(storeId, modelId));
+  requireGuarded(config, model);
+  requireReadAlike(model);
   await stores.pin(tenant, { storeId, modelId, modelHash: wanted?.hash ?? before?.modelHash ?? '' });
   say(
     `OpenFGA, tenant ${tenant}: store ${storeId}, model ${modelId}${wanted === undefined ? ', as before' : ''}.`,

@@ -6,6 +6,7 @@ import { developmentIdentity } from './adapters/jwt/development-issuer.ts';
 import { developmentKeys } from './adapters/jwt/development-keys.ts';
 import { oidcIdentity } from './adapters/jwt/oidc.ts';
 import { openAiEmbeddings } from './adapters/openai-embeddings/openai-embeddings.ts';
+import { misreadRelations } from './adapters/openfga/misread.ts';
 import { type EmbeddedStore, openEmbeddedStore } from './adapters/pglite/embedded-store.ts';
 import { type Database, openDatabase } from './adapters/postgres/database.ts';
 import { migrate } from './adapters/postgres/migrate.ts';
@@ -120,6 +121,15 @@ export function requireGuarded({ guarded }: Config, model: Model): void {
   if (model.types.get(guarded.type)?.has(guarded.relation) === true) return;
   throw new StartupError(
     `GUARDED_RELATION is ${guarded.type}#${guarded.relation}, which the authorization model does not define. Its types: ${[...model.types.keys()].join(', ')}.`,
+  );
+}
+
+/** Before it is pinned, and each time that it is used. */
+export function requireReadAlike(model: Model): void {
+  const misread = misreadRelations(model);
+  if (misread.length === 0) return;
+  throw new StartupError(
+    `OpenFGA 1.22.1 would allow more than the authorization model does: ${misread.join(', ')} names its own userset and another one of its type, and takes one for the other. Give the other one a relation of its own and join them by "or".`,
   );
 }
 

@@ -8,12 +8,12 @@ import { READ_ONLY_DETAIL } from './outage.ts';
 const limits = {
   /** Waiting for a free connection, or for a new one: a service that is short of them sheds its load. */
   connectionTimeoutMillis: 2_000,
-  /** A quarter of what a request has, and longer than any statement needs. */
-  statement_timeout: 5_000,
-  lock_timeout: 3_000,
+  /** Less than half of what a request has. */
+  statement_timeout: 8_000,
+  lock_timeout: 5_000,
   idle_in_transaction_session_timeout: 15_000,
   /** Above statement_timeout: for a server that does not even cancel. */
-  query_timeout: 6_000,
+  query_timeout: 9_000,
 };
 
 export type ServerOptions = {

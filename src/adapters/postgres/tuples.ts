@@ -62,5 +62,10 @@ export function keyColumns(keys: readonly TupleKey[]): [string[], string[], stri
 export function tupleColumns(
   tuples: readonly Tuple[],
 ): [string[], string[], string[], (string | undefined)[]] {
-  return [...keyColumns(tuples), tuples.map(({ condition }) => condition && JSON.stringify(condition))];
+  return [...keyColumns(tuples), tuples.map(({ condition }) => condition && stored(condition))];
+}
+
+/** As OpenFGA has it: an empty context is none. */
+function stored({ name, context = {} }: TupleCondition): string {
+  return JSON.stringify(Object.keys(context).length === 0 ? { name } : { name, context });
 }
