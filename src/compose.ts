@@ -8,7 +8,7 @@ import { postgresCandidateIndex } from './adapters/postgres/search/candidate-ind
 import { ensureVectorIndex, lacksVectorIndex } from './adapters/postgres/search/vector-index.ts';
 import { postgresSessions } from './adapters/postgres/sessions.ts';
 import type { Config } from './config.ts';
-import { openEngine } from './engine-parts.ts';
+import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
 import { type Gates, openGates } from './limits/gate.ts';
 import { limitedIdentity } from './limits/limited-identity.ts';
@@ -42,6 +42,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
   // Measured here, because search and the write path share it.
   const embeddings = measuredEmbeddings(await chooseEmbeddings(config), meter);
   const identity = limitedIdentity(await chooseIdentity(config), config.rateLimitPerMinute);
+  const openEngine = await chooseEngine(config, onError);
   const { database, ...store } = await openStore(config);
   try {
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
@@ -56,7 +57,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
         );
       }
     }
-    const engine = await openEngine(config, database, onError);
+    const engine = await openEngine(database);
     const documents = engine.documents(postgresDocuments(database));
     const shared = {
       audit: postgresAuditLog(database),

@@ -34,19 +34,19 @@ export type EngineParts = {
   close(): Promise<void>;
 };
 
-export function openEngine(
+/** Chooses the engine; what can be wrong with its model is found before a store is made. */
+export async function chooseEngine(
   config: Config,
-  database: Database,
   onError: (error: unknown) => void,
-): Promise<EngineParts> {
-  return config.openfga === undefined
-    ? openEmbeddedEngine(config, database)
-    : openOpenFga(config, config.openfga, database, onError);
-}
-
-async function openEmbeddedEngine(config: Config, database: Database): Promise<EngineParts> {
+): Promise<(database: Database) => Promise<EngineParts>> {
+  const { openfga } = config;
+  if (openfga !== undefined) return (database) => openOpenFga(config, openfga, database, onError);
   const model = await loadModel(config);
   requireGuarded(config, model);
+  return async (database) => embeddedParts(model, database);
+}
+
+function embeddedParts(model: Model, database: Database): EngineParts {
   const relationships = postgresRelationships(database);
   return {
     model,

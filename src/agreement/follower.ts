@@ -33,6 +33,7 @@ export type Follower = {
 export async function startFollower(sides: Sides, onError: (error: unknown) => void): Promise<Follower> {
   const known = new Map<string, Known>();
   const underWay = new Map<string, Promise<void>>();
+  const upcoming = new Map<string, Promise<void>>();
   const applied = new Map<string, string>();
   const stopped = new AbortController();
 
@@ -41,9 +42,20 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
     const closed = await followOnce(sides, tenant, applied);
     known.set(tenant, { at, ...(closed === undefined ? {} : { closed }) });
   }
-  /** A comparison that began before `confirm` was called proves nothing to its caller, so nobody joins one. */
+  /**
+   * A comparison that began before `confirm` was called proves nothing to its caller. Who comes while one runs shares the
+   * next: in an outage there are many, and each comparison takes until its deadline.
+   */
   function next(tenant: string): Promise<void> {
-    const turn = (underWay.get(tenant) ?? Promise.resolve()).catch(() => {}).then(() => pass(tenant));
+    const shared = upcoming.get(tenant);
+    if (shared !== undefined) return shared;
+    const turn = (underWay.get(tenant) ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => {
+        upcoming.delete(tenant);
+        return pass(tenant);
+      });
+    upcoming.set(tenant, turn);
     underWay.set(tenant, turn);
     return turn;
   }
@@ -99,7 +111,11 @@ async function followOnce(
   tenant: string,
   applied: Map<string, string>,
 ): Promise<string | undefined> {
-  const reading = await readBoth(sides, tenant);
+  let reading = await readBoth(sides, tenant);
+  // Only what is found twice closes the service: each side is read more than once, and servers may change in between.
+  if (reading.state.closed === undefined && compare(reading) !== 'agree') {
+    reading = await readBoth(sides, tenant);
+  }
   const { state, log } = reading;
   if (state.closed !== undefined) return state.closed;
   const comparison = compare(reading);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ClearanceError } from '../types/errors.ts';
 import { authenticate } from './authenticate.ts';
 import { enforce } from './enforce.ts';
+import { inTime } from './in-time.ts';
 import { release } from './release.ts';
 import type { ReadPath } from './retrieve.ts';
 
@@ -20,11 +21,15 @@ export const documentResponse = z.object({
 export type DocumentResponse = z.infer<typeof documentResponse>;
 
 /** One whole document, by the same steps as a search. Absent, hidden and forbidden are one and the same 404. */
-export async function readDocument(
+export function readDocument(
   path: ReadPath,
   token: string | undefined,
   id: string,
 ): Promise<DocumentResponse> {
+  return inTime(inOrder(path, token, id));
+}
+
+async function inOrder(path: ReadPath, token: string | undefined, id: string): Promise<DocumentResponse> {
   const { principal } = await authenticate(path.identity, token, 'retrieve');
   const document = path.index.openDocument(principal.tenant, id);
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));

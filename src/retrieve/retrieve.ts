@@ -5,6 +5,7 @@ import { parseFilter } from '../types/filter.ts';
 import { parseRetrieveRequest, type RetrieveRequest, type RetrieveResponse } from '../types/retrieval.ts';
 import { authenticate } from './authenticate.ts';
 import { type Enforcement, enforce } from './enforce.ts';
+import { inTime } from './in-time.ts';
 import { queryHash, type Release, release } from './release.ts';
 import { openSession } from './session.ts';
 
@@ -15,11 +16,19 @@ export type ReadPath = Enforcement &
     readonly index: CandidateIndex;
   };
 
-/** Of the whole request. */
+/** Of its checks and the query's embedding. */
 const DEADLINE_MS = 20_000;
 
 /** The read path: every door's retrieval is this function. */
-export async function retrieve(
+export function retrieve(
+  path: ReadPath,
+  token: string | undefined,
+  input: RetrieveRequest,
+): Promise<RetrieveResponse> {
+  return inTime(inOrder(path, token, input));
+}
+
+async function inOrder(
   path: ReadPath,
   token: string | undefined,
   input: RetrieveRequest,

@@ -84,5 +84,5 @@ export const modelsAnswer = z
 
 export type WrittenModel = z.infer<typeof model>;
 
-/** Of a write: an object with nothing in it that is read. */
-export const writeAnswer = z.object({});
+/** Of a write. What holds anything was said by somebody else, and nothing may have been written. */
+export const writeAnswer = z.strictObject({});
