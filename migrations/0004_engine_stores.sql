@@ -9,7 +9,7 @@ CREATE TABLE engine_server (
 );
 CREATE TABLE engine_stores (
   tenant      text PRIMARY KEY,
-  store_id    text NOT NULL,
+  store_id    text NOT NULL UNIQUE,
   model_id    text NOT NULL,
   model_hash  text NOT NULL,
   -- The highest generation given out, and the highest whose changes are known to be in the engine.

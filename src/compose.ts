@@ -18,7 +18,6 @@ import { type Meter, openMeter } from './metrics/meter.ts';
 import type { Sources } from './metrics/scrape.ts';
 import { chooseEmbeddings, chooseIdentity, openStore, unprotected } from './parts.ts';
 import type { ReadPath } from './retrieve/retrieve.ts';
-import { ClearanceError } from './types/errors.ts';
 
 /** Everything a door needs. */
 export type Service = {
@@ -101,11 +100,11 @@ export async function openService(config: Config, onError: (error: unknown) => v
           writes: gates.writes.inFlight,
           imports: gates.imports.inFlight,
         }),
-        closedTenants: () => engine.closed().size,
+        closedTenants: () => engine.closed(),
       },
       found: [...found, ...engine.found],
       async ready() {
-        if (engine.closed().size > 0) throw closed();
+        await engine.ready();
         const { steps, oldestSeconds } = await documents.pending();
         return { pendingSteps: steps, oldestSeconds };
       },
@@ -119,11 +118,4 @@ export async function openService(config: Config, onError: (error: unknown) => v
     await store.close();
     throw error;
   }
-}
-
-function closed(): ClearanceError {
-  return new ClearanceError(
-    'engine_unavailable',
-    'Closed: the database and the OpenFGA server are of different moments. An operator has to run "clearance reconcile".',
-  );
 }

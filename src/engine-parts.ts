@@ -16,6 +16,7 @@ import { type Model, modelFromJson } from './evaluator/model.ts';
 import { loadModel, modelHash, requireGuarded, requireReadAlike } from './parts.ts';
 import type { Documents } from './ports/documents.ts';
 import type { Engine, Relationships } from './ports/engine.ts';
+import type { EngineStore, EngineStores } from './ports/engine-stores.ts';
 import type { CandidateIndex } from './ports/search.ts';
 import { StartupError } from './types/errors.ts';
 import { DEFAULT_TENANT } from './types/principal.ts';
@@ -29,8 +30,10 @@ export type EngineParts = {
   documents(documents: Documents): Documents;
   /** What was found at start, a line each. */
   readonly found: readonly string[];
-  /** Tenants that are closed until `clearance reconcile`, with the reason. */
-  closed(): ReadonlyMap<string, string>;
+  /** How many tenants are closed until `clearance reconcile`. */
+  closed(): number;
+  /** Rejects where no verdict could be had now. */
+  ready(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -55,7 +58,8 @@ function embeddedParts(model: Model, database: Database): EngineParts {
     index: (index) => index,
     documents: (documents) => documents,
     found: [],
-    closed: () => new Map(),
+    closed: () => 0,
+    ready: async () => {},
     close: async () => {},
   };
 }
@@ -67,15 +71,23 @@ async function openOpenFga(
   onError: (error: unknown) => void,
 ): Promise<EngineParts> {
   const client = openFgaClient(openfga);
-  const stores = postgresEngineStores(database);
-  const bookkeeping = await stores.bookkeeping();
-  const pinned = await stores.find(DEFAULT_TENANT);
+  const pins = postgresEngineStores(database);
+  const stores = remembered(pins);
+  const ledger = postgresLedger(database);
+  const bookkeeping = await pins.bookkeeping();
+  const pinned = await pins.find(DEFAULT_TENANT);
   if (bookkeeping === undefined || pinned === undefined) {
     throw new StartupError(
       'OPENFGA_API_URL is set, and the database knows no store there yet: run "clearance migrate".',
     );
   }
   await requirePinned(config, openfga, pinned);
+  for (const tenant of await ledger.tenants()) {
+    if ((await pins.find(tenant))?.modelHash === pinned.modelHash) continue;
+    throw new StartupError(
+      `The tenant ${tenant} is pinned to another model than the default tenant: run "clearance migrate --model".`,
+    );
+  }
   const findings = await probeServer(client, bookkeeping);
   if (findings.problems.length > 0) {
     throw new StartupError(`The OpenFGA server can not be relied on: ${findings.problems.join('; ')}.`);
@@ -85,7 +97,7 @@ async function openOpenFga(
   requireReadAlike(model);
 
   const sides = {
-    ledger: postgresLedger(database),
+    ledger,
     feed: openFgaFeed(client, stores),
     generations: openFgaGenerations(client, bookkeeping),
   };
@@ -98,9 +110,9 @@ async function openOpenFga(
   return {
     model,
     engine: agreedEngine(openFgaEngine(client, stores), follower),
-    relationships: agreedRelationships(relationships, follower, sides.ledger, sides.generations),
+    relationships: agreedRelationships(relationships, follower, sides),
     index: (index) => agreedIndex(index, follower),
-    documents: (documents) => agreedDocuments(documents, follower),
+    documents: (documents) => agreedDocuments(documents, follower, sides),
     found: [
       `OpenFGA at ${new URL(openfga.apiUrl).origin}: store ${pinned.storeId}, model ${pinned.modelId}.`,
       ...findings.found,
@@ -109,8 +121,21 @@ async function openOpenFga(
         ([tenant, reason]) => `CLOSED to tenant ${tenant}: ${reason}. Run "clearance reconcile".`,
       ),
     ],
-    closed: () => follower.closed(),
+    closed: () => follower.closed().size,
+    ready: () => follower.confirm(DEFAULT_TENANT),
     close: () => follower.stop(),
+  };
+}
+
+/** A pin counts for the life of the process: with another model, what is written and in which order would change too. */
+function remembered(pins: EngineStores): EngineStores {
+  const known = new Map<string, EngineStore>();
+  return {
+    async of(tenant) {
+      const pinned = known.get(tenant) ?? (await pins.of(tenant));
+      known.set(tenant, pinned);
+      return pinned;
+    },
   };
 }
 

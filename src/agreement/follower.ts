@@ -74,7 +74,7 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
   function refuseIfClosed(tenant: string): void {
     const reason = known.get(tenant)?.closed;
     if (reason !== undefined)
-      throw new ClearanceError('engine_unavailable', closedMessage, { cause: reason });
+      throw new ClearanceError('engine_unavailable', closedMessage, { cause: new Error(reason) });
   }
 
   for (const tenant of await sides.ledger.tenants()) await next(tenant);

@@ -1,4 +1,4 @@
-import type { Documents } from '../ports/documents.ts';
+import type { Documents, OutboxStep } from '../ports/documents.ts';
 import type { Engine, Relationships } from '../ports/engine.ts';
 import type { Generations, Ledger } from '../ports/ledger.ts';
 import type { CandidateIndex } from '../ports/search.ts';
@@ -14,6 +14,11 @@ export function agreedEngine(engine: Engine, follower: Follower): Engine {
   };
 }
 
+type Announcing = {
+  readonly ledger: Pick<Ledger, 'nextGeneration' | 'confirm'>;
+  readonly generations: Pick<Generations, 'raise'>;
+};
+
 /**
  * Each batch is announced on both sides before it is written, and is in the ledger before it is acknowledged: so
  * neither side can be restored unnoticed, and what was acknowledged is known if the engine is.
@@ -21,22 +26,26 @@ export function agreedEngine(engine: Engine, follower: Follower): Engine {
 export function agreedRelationships(
   relationships: Relationships,
   follower: Follower,
-  ledger: Pick<Ledger, 'nextGeneration' | 'confirm'>,
-  generations: Generations,
+  announcing: Announcing,
 ): Relationships {
   return {
     ...relationships,
     async write(tenant, changes) {
       await follower.confirm(tenant);
       return doubtOnFailure(follower, tenant, async () => {
-        const generation = await ledger.nextGeneration(tenant);
-        await generations.raise(tenant, generation);
+        const generation = await announce(announcing, tenant);
         const outcome = await relationships.write(tenant, changes);
-        await ledger.confirm(tenant, generation, changes);
+        await announcing.ledger.confirm(tenant, generation, changes);
         return outcome;
       });
     },
   };
+}
+
+async function announce({ ledger, generations }: Announcing, tenant: string): Promise<number> {
+  const generation = await ledger.nextGeneration(tenant);
+  await generations.raise(tenant, generation);
+  return generation;
 }
 
 export function agreedIndex(index: CandidateIndex, follower: Follower): CandidateIndex {
@@ -49,8 +58,16 @@ export function agreedIndex(index: CandidateIndex, follower: Follower): Candidat
   };
 }
 
-/** What a writer is told was kept must survive the reconciliation, so while it is due nothing is kept. */
-export function agreedDocuments(documents: Documents, follower: Follower): Documents {
+/**
+ * What a writer is told was kept must survive the reconciliation, so while it is due nothing is kept. A text is announced
+ * too: a database restored from before it would show the older one under relationships written since.
+ */
+export function agreedDocuments(documents: Documents, follower: Follower, announcing: Announcing): Documents {
+  const announced = (change: (step: OutboxStep) => Promise<void>) => (step: OutboxStep) =>
+    doubtOnFailure(follower, step.tenant, async () => {
+      await announce(announcing, step.tenant);
+      await change(step);
+    });
   return {
     ...documents,
     async claim(tenant, id, source) {
@@ -61,6 +78,8 @@ export function agreedDocuments(documents: Documents, follower: Follower): Docum
       follower.refuseIfClosed(tenant);
       return documents.find(tenant, id);
     },
+    publish: announced((step) => documents.publish(step)),
+    remove: announced((step) => documents.remove(step)),
   };
 }
 

@@ -32,8 +32,8 @@ type Plan = Reconciliation & { readonly target: readonly Tuple[]; readonly gener
  * Makes both sides of one history again, in the direction that gives nobody more than the newer side did.
  *
  * An older engine gets what the ledger holds, and what was changed in it since it was restored. An older store takes
- * over the engine's relationships; every document of which these say something else than the store's own copy, or
- * that the restored outbox would still change, is hidden until it is sent again.
+ * over the engine's relationships, and every document whose readers may be others by these than by the store's own copy,
+ * or that the restored outbox would still change, is hidden until it is sent again.
  */
 export async function reconcile(
   parts: Reconciling,
@@ -87,13 +87,22 @@ async function plan(parts: Reconciling, tenant: string): Promise<Plan> {
   const agreed = { ...nothing, found, ledger: differing.length, target: inEngine, generation };
   if (found === 'agree') return agreed;
 
-  const prefix = `${parts.guarded.type}:`;
-  const changed = differing.filter(({ object }) => object.startsWith(prefix));
-  const held = new Set([
-    ...changed.map(({ object }) => object.slice(prefix.length)),
-    ...(await parts.documents.unfinished(tenant)),
-  ]);
-  return { ...agreed, held: [...held].toSorted() };
+  return { ...agreed, held: (await inDoubt(parts, tenant, differing)).toSorted() };
+}
+
+/**
+ * Documents whose text may be older than what lets people read it. A difference anywhere else, in a group or a folder, may
+ * have given any of them new readers.
+ */
+async function inDoubt(
+  { documents, guarded }: Reconciling,
+  tenant: string,
+  differing: readonly TupleKey[],
+): Promise<readonly string[]> {
+  const prefix = `${guarded.type}:`;
+  if (differing.some(({ object }) => !object.startsWith(prefix))) return documents.all(tenant);
+  const own = differing.map(({ object }) => object.slice(prefix.length));
+  return [...new Set([...own, ...(await documents.unfinished(tenant))])];
 }
 
 function* batches<T>(items: readonly T[]): Iterable<readonly T[]> {

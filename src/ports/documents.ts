@@ -88,6 +88,8 @@ export interface Documents {
 
 /** For a store that was restored from a backup older than the engine's relationships. */
 export interface Holding {
+  /** Ids of all documents that there are. */
+  all(tenant: string): Promise<readonly string[]>;
   /** Ids of documents with a step still to be carried out. */
   unfinished(tenant: string): Promise<readonly string[]>;
   /**

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { settle } from '../../ingest/publish.ts';
+import type { OwnRelationship } from '../../src/ports/documents.ts';
 import { run } from '../support/cli.ts';
 import { type Http, serveHttp } from '../support/http.ts';
 import { type OwnOpenFga, ownOpenFga } from '../support/own-parts.ts';
@@ -19,9 +20,17 @@ describe.skipIf(realParts()?.native === undefined)('a restore', () => {
   let service: TestService;
   let http: Http;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     engineDatabase = await freshDatabase();
     engine = await ownOpenFga({ datastoreUri: engineDatabase.url });
+  });
+
+  afterAll(async () => {
+    await engine.close();
+    await engineDatabase.close();
+  });
+
+  beforeEach(async () => {
     installation = await install({}, { postgres: needRealParts().postgres, openfga: engine.openfga });
     await open();
   });
@@ -29,8 +38,6 @@ describe.skipIf(realParts()?.native === undefined)('a restore', () => {
   afterEach(async () => {
     await close();
     await installation.close();
-    await engine.close();
-    await engineDatabase.close();
   });
 
   async function open(): Promise<void> {
@@ -103,6 +110,31 @@ describe.skipIf(realParts()?.native === undefined)('a restore', () => {
     expect(await seen('bob')).toEqual({ status: 200, found: false });
   });
 
+  test('of an older database shows no old text to who joined a group since', async () => {
+    await putWith('plan', SECRET, [{ user: 'group:eng#member', relation: 'viewer' }]);
+    await relationships({ writes: [{ user: 'user:anne', relation: 'member', object: 'group:eng' }] });
+    const backup = await dump(installation.database.url);
+    await put('plan', 'Nothing to see here.');
+    await relationships({ writes: [{ user: 'user:bob', relation: 'member', object: 'group:eng' }] });
+    await close();
+    await restoreDatabase(backup);
+    await open();
+    const done = await run(['reconcile'], installation.env);
+    expect(done.stdout).toContain('hidden until it is sent again: plan');
+    await untilOpen();
+    expect(await seen('bob')).toEqual({ status: 200, found: false });
+  });
+
+  test('of an older database is noticed where only a text was written since', async () => {
+    await put('plan', SECRET, ['user:anne']);
+    const backup = await dump(installation.database.url);
+    await put('plan', 'Nothing to see here.');
+    await close();
+    await restoreDatabase(backup);
+    await open();
+    expect(await seen('anne')).toEqual({ status: 503, found: false });
+  });
+
   test('of an older database does not carry out again what its outbox held', async () => {
     await put('plan', 'Nothing to see here.', ['user:anne', 'user:bob']);
     // A step that waits at the moment of the backup, and is overtaken by a revocation afterwards.
@@ -153,22 +185,28 @@ describe.skipIf(realParts()?.native === undefined)('a restore', () => {
     return { user, relation: 'viewer', object: `document:${id}` };
   }
 
-  async function putRaw(id: string, text: string, readers?: readonly string[]) {
+  async function putRaw(id: string, text: string, relationships?: readonly OwnRelationship[]) {
     return http.send('PUT', `/v1/documents/${id}`, {
       token: await service.token('loader', { scopes: ['ingest'], source: 'wiki' }),
-      json: {
-        title: id,
-        text,
-        ...(readers === undefined
-          ? {}
-          : { relationships: readers.map((user) => ({ user, relation: 'viewer' })) }),
-      },
+      json: { title: id, text, ...(relationships === undefined ? {} : { relationships }) },
     });
   }
 
-  async function put(id: string, text: string, readers?: readonly string[]): Promise<void> {
-    const { body } = await putRaw(id, text, readers);
+  async function putWith(
+    id: string,
+    text: string,
+    relationships?: readonly OwnRelationship[],
+  ): Promise<void> {
+    const { body } = await putRaw(id, text, relationships);
     expect(body.status).toBe('published');
+  }
+
+  function put(id: string, text: string, readers?: readonly string[]): Promise<void> {
+    return putWith(
+      id,
+      text,
+      readers?.map((user) => ({ user, relation: 'viewer' })),
+    );
   }
 
   async function relationships(json: object): Promise<void> {

@@ -23,7 +23,7 @@ describe('the documents', () => {
   });
 
   test('link to nothing that is not there', () => {
-    for (const path of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md']) {
+    for (const path of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/operations.md']) {
       const folder = path.includes('/') ? 'docs/' : '';
       const links = [...page(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link ?? '');
       for (const link of links) expect(() => page(`${folder}${link}`), `${path}: ${link}`).not.toThrow();

@@ -4,6 +4,14 @@ import { hideDocuments } from './outbox.ts';
 
 export function postgresHolding(database: Database): Holding {
   return {
+    async all(tenant) {
+      const { rows } = await database.query<{ id: string }>(
+        `SELECT id FROM documents WHERE tenant = $1 AND source IS NOT NULL ORDER BY id`,
+        [tenant],
+      );
+      return rows.map(({ id }) => id);
+    },
+
     async unfinished(tenant) {
       const { rows } = await database.query<{ id: string }>(
         `SELECT id FROM documents WHERE tenant = $1 AND no IN (SELECT document_no FROM outbox) ORDER BY id`,

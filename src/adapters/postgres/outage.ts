@@ -11,7 +11,8 @@ export const READ_ONLY_DETAIL =
 /** What a caller may know, by SQLSTATE. */
 const byState: Readonly<Record<string, string>> = {
   [READ_ONLY]: READ_ONLY_DETAIL,
-  '53100': "The store's disk is full. Reading goes on; writing has to wait until an operator has made room.",
+  '53100':
+    "The store's disk is full. Nothing can be written, the audit trail included, until an operator has made room.",
   '53300': busy,
   // Cancelled at statement_timeout, or waiting at lock_timeout.
   '57014': slow,

@@ -31,7 +31,10 @@ export function toProblem(error: FastifyError | ClearanceError, request: Fastify
   if (error instanceof ClearanceError) {
     // Shedding is counted, not logged: what is past capacity already must stay cheap.
     if (error.status >= 500 && error.code !== 'overloaded')
-      request.log.error({ code: error.code, cause: describeError(error.cause) }, error.message);
+      request.log.error(
+        { code: error.code, ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }) },
+        error.message,
+      );
     return error;
   }
   if (error.statusCode === 413) return new ClearanceError('too_large', 'The body has more than 10 MiB.');
