@@ -12,7 +12,7 @@ const environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   METRICS_PORT: port.optional(),
   METRICS_HOST: z.string().min(1).default('127.0.0.1'),
-  MAX_REQUESTS_IN_FLIGHT: z.coerce.number().int().min(1).max(10_000).default(64),
+  MAX_REQUESTS_IN_FLIGHT: z.coerce.number().int().min(1).max(10_000).default(32),
   RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(600),
   AUTHORIZATION_MODEL: z.string().min(1).optional(),
   GUARDED_RELATION: z

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { embeddedEngine } from './adapters/embedded-engine/embedded-engine.ts';
 import { openFgaClient } from './adapters/openfga/client.ts';
 import { openFgaEngine } from './adapters/openfga/engine.ts';
@@ -5,6 +6,7 @@ import { openFgaFeed } from './adapters/openfga/feed.ts';
 import { openFgaGenerations } from './adapters/openfga/generations.ts';
 import { probeServer } from './adapters/openfga/probe.ts';
 import { openFgaRelationships } from './adapters/openfga/relationships.ts';
+import { OpenFgaUnusable } from './adapters/openfga/unusable.ts';
 import type { Database } from './adapters/postgres/database.ts';
 import { postgresEngineStores } from './adapters/postgres/engine-stores.ts';
 import { postgresLedger } from './adapters/postgres/ledger.ts';
@@ -88,7 +90,7 @@ async function openOpenFga(
       `The tenant ${tenant} is pinned to another model than the default tenant: run "clearance migrate --model".`,
     );
   }
-  const findings = await probeServer(client, bookkeeping);
+  const findings = await patiently(() => probeServer(client, bookkeeping));
   if (findings.problems.length > 0) {
     throw new StartupError(`The OpenFGA server can not be relied on: ${findings.problems.join('; ')}.`);
   }
@@ -100,8 +102,15 @@ async function openOpenFga(
     ledger,
     feed: openFgaFeed(client, stores),
     generations: openFgaGenerations(client, bookkeeping),
+    storeFailures: () => database.failures(),
   };
   const follower = await startFollower(sides, onError);
+  try {
+    if (!follower.closed().has(DEFAULT_TENANT)) await patiently(() => follower.confirm(DEFAULT_TENANT));
+  } catch (error) {
+    await follower.stop();
+    throw error;
+  }
   const copy = postgresRelationships(database);
   const relationships: Relationships = {
     ...openFgaRelationships(client, stores),
@@ -125,6 +134,22 @@ async function openOpenFga(
     ready: () => follower.confirm(DEFAULT_TENANT),
     close: () => follower.stop(),
   };
+}
+
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 1_000;
+
+/** A server that starts together with us, or is busy at this moment, is worth waiting for. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (const until = Date.now() + PATIENCE_MS; ; ) {
+    try {
+      return await ask();
+    } catch (error) {
+      const passing = error instanceof OpenFgaUnusable && (error.httpStatus ?? 500) >= 500;
+      if (!passing || Date.now() > until) throw error;
+      await sleep(PAUSE_MS);
+    }
+  }
 }
 
 /** A pin counts for the life of the process: with another model, what is written and in which order would change too. */

@@ -8,17 +8,10 @@ import { reembed } from './adapters/postgres/embedding-space.ts';
 import { type PinnedStore, postgresEngineStores } from './adapters/postgres/engine-stores.ts';
 import { postgresHolding } from './adapters/postgres/holding.ts';
 import { postgresLedger } from './adapters/postgres/ledger.ts';
-import { setUpServer } from './adapters/postgres/set-up.ts';
+import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
 import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
 import type { Config } from './config.ts';
-import {
-  chooseEmbeddings,
-  loadModel,
-  modelHash,
-  openStore,
-  requireGuarded,
-  requireReadAlike,
-} from './parts.ts';
+import { chooseEmbeddings, openStore } from './parts.ts';
 import type { LedgerState } from './ports/ledger.ts';
 import { setUpOpenFga } from './set-up-openfga.ts';
 import { StartupError } from './types/errors.ts';
@@ -39,7 +32,10 @@ export async function migrateParts(
   if (config.openfga !== undefined) {
     const store = await openStore(config, true);
     try {
-      await setUpOpenFga(config, config.openfga, store.database, tenant, changeModel, say);
+      const { openfga } = config;
+      const setUp = () => setUpOpenFga(config, openfga, store.database, tenant, changeModel, say);
+      // An embedded store has one session, and one command at a time.
+      await (config.database === undefined ? setUp() : oneAtATime(store.database, setUp));
     } finally {
       await store.close();
     }
@@ -79,7 +75,7 @@ export async function reconcileParts(
       'There is nothing to reconcile: the embedded engine keeps its relationships in the store.',
     );
   }
-  const store = await openStore(config);
+  const store = await openStore(config, true);
   try {
     const { database } = store;
     const client = openFgaClient(config.openfga);
@@ -91,6 +87,7 @@ export async function reconcileParts(
       ledger: postgresLedger(database),
       feed: openFgaFeed(client, stores),
       generations: openFgaGenerations(client, bookkeeping),
+      storeFailures: () => database.failures(),
       relationships: openFgaRelationships(client, stores),
       documents: postgresHolding(database),
       audit: postgresAuditLog(database),

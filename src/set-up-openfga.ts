@@ -58,13 +58,15 @@ export async function setUpOpenFga(
   const generations = openFgaGenerations(client, bookkeeping);
   for (const [each, pin] of pins) {
     const former = before.get(each);
+    // Before the pin: what is cut short is then done again.
+    if (former === undefined) await copyRelationships(setUp, database, each, pin);
     await stores.pin(each, pin);
     // A database restored from before a change of model is then known to be the older one.
     if (former !== undefined && former.modelId !== pin.modelId) {
-      await generations.raise(each, await ledger.nextGeneration(each));
+      const { generation } = await ledger.nextGeneration(each);
+      await generations.raise(each, generation);
     }
     say(`OpenFGA, tenant ${each}: store ${pin.storeId}, model ${pin.modelId}.`);
-    if (former === undefined) await copyRelationships(setUp, database, each);
   }
 }
 
@@ -146,12 +148,13 @@ function storeName(of: string): string {
 
 /** Of a database that was used with the embedded engine before. */
 async function copyRelationships(
-  { client, stores, say }: SetUp,
+  { client, say }: SetUp,
   database: Database,
   tenant: string,
+  pin: PinnedStore,
 ): Promise<void> {
   const tuples = await postgresLedger(database).tuples(tenant);
-  const relationships = openFgaRelationships(client, stores);
+  const relationships = openFgaRelationships(client, { of: async () => pin });
   for (let i = 0; i < tuples.length; i += MAX_TUPLES_A_WRITE) {
     await relationships.write(tenant, { writes: tuples.slice(i, i + MAX_TUPLES_A_WRITE), deletes: [] });
   }

@@ -5,10 +5,12 @@ export type Sides = {
   readonly ledger: Ledger;
   readonly feed: TupleFeed;
   readonly generations: Generations;
+  /** Grows with each failure of the store: the one that answers next may be another, or a restored one. */
+  readonly storeFailures: () => number;
 };
 
 /** Milliseconds: the engine's log may show a change that late beside others of its time. Longer than one of its writes lasts. */
-const OVERLAP_MS = 5_000;
+export const OVERLAP_MS = 5_000;
 
 /** From where to read the engine's log again, so that the last change applied is in it, and what was late beside it. */
 function readFrom(last: FeedEntry | undefined): string | undefined {
@@ -46,7 +48,7 @@ export function compare({ confirmed, engineGeneration, state, log }: Reading): C
   return 'agree';
 }
 
-function sameEntry(a: FeedEntry, b: FeedEntry): boolean {
+export function sameEntry(a: FeedEntry, b: FeedEntry): boolean {
   return a.at === b.at && a.kind === b.kind && tupleKey(keyOf(a)) === tupleKey(keyOf(b));
 }
 

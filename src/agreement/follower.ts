@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FeedEntry, Ledger, LedgerState } from '../ports/ledger.ts';
+import type { FeedEntry, LedgerState } from '../ports/ledger.ts';
 import { ClearanceError } from '../types/errors.ts';
-import { compare, readBoth, type Sides } from './compare.ts';
+import { compare, readBoth, type Sides, sameEntry } from './compare.ts';
 
 /** Milliseconds between two comparisons, and how long one counts where the next fails to come. */
 const EVERY_MS = 1_000;
 const COUNTS_MS = 10_000;
+/** Milliseconds of disagreement before it is written down, and only `clearance reconcile` ends it: a lagging replica is over by then. */
+const LASTS_MS = 5_000;
 
 const reasons = {
   engine_older:
@@ -15,12 +17,18 @@ const reasons = {
 } as const;
 
 /** `at`: of the comparison, 0 after a doubt. */
-type Known = { readonly closed?: string; readonly at: number };
+type Known = {
+  readonly closed?: string;
+  /** Since when, by this copy. */
+  readonly closedSince?: number;
+  readonly at: number;
+  readonly failures: number;
+};
 
 export type Follower = {
   /** Throws where the two sides are not known to agree: it compares first, after any doubt. */
   confirm(tenant: string): Promise<void>;
-  /** Throws only where they are known not to. */
+  /** Throws where they are known not to, or were never compared. */
   refuseIfClosed(tenant: string): void;
   /** After a failure: the server that answers next may be another, or a restored one. */
   doubt(tenant: string): void;
@@ -34,13 +42,17 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
   const known = new Map<string, Known>();
   const underWay = new Map<string, Promise<void>>();
   const upcoming = new Map<string, Promise<void>>();
+  const doubts = new Map<string, number>();
   const applied = new Map<string, string>();
   const stopped = new AbortController();
 
   async function pass(tenant: string): Promise<void> {
-    const at = Date.now();
-    const closed = await followOnce(sides, tenant, applied);
-    known.set(tenant, { at, ...(closed === undefined ? {} : { closed }) });
+    const [began, failures] = [Date.now(), failuresOf(tenant)];
+    const closedSince = known.get(tenant)?.closedSince ?? began;
+    const closed = await followOnce(sides, tenant, applied, began - closedSince >= LASTS_MS);
+    // Of what failed meanwhile this comparison may have read only what was before.
+    const at = failuresOf(tenant) === failures ? began : 0;
+    known.set(tenant, { at, failures, ...(closed === undefined ? {} : { closed, closedSince }) });
   }
   /**
    * A comparison that began before `confirm` was called proves nothing to its caller. Who comes while one runs shares the
@@ -67,17 +79,22 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
       });
     }
   }
+  /** Of the engine by its calls for this tenant, of the store by any call. */
+  function failuresOf(tenant: string): number {
+    return (doubts.get(tenant) ?? 0) + sides.storeFailures();
+  }
   function doubt(tenant: string): void {
-    const state = known.get(tenant);
-    if (state !== undefined) known.set(tenant, { ...state, at: 0 });
+    doubts.set(tenant, (doubts.get(tenant) ?? 0) + 1);
   }
   function refuseIfClosed(tenant: string): void {
-    const reason = known.get(tenant)?.closed;
-    if (reason !== undefined)
-      throw new ClearanceError('engine_unavailable', closedMessage, { cause: new Error(reason) });
+    const state = known.get(tenant);
+    if (state === undefined) throw new ClearanceError('engine_unavailable', notComparedMessage);
+    if (state.closed !== undefined) {
+      throw new ClearanceError('engine_unavailable', closedMessage, { cause: new Error(state.closed) });
+    }
   }
 
-  for (const tenant of await sides.ledger.tenants()) await next(tenant);
+  await passAll();
   const loop = (async () => {
     for (;;) {
       await sleep(EVERY_MS, undefined, { signal: stopped.signal }).catch(() => {});
@@ -88,7 +105,9 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
 
   return {
     async confirm(tenant) {
-      if (Date.now() - (known.get(tenant)?.at ?? 0) > COUNTS_MS) await next(tenant);
+      const state = known.get(tenant);
+      const counts = state?.failures === failuresOf(tenant) && Date.now() - state.at <= COUNTS_MS;
+      if (!counts) await next(tenant);
       refuseIfClosed(tenant);
     },
     refuseIfClosed,
@@ -105,25 +124,25 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
 const closedMessage =
   'Closed: the database and the OpenFGA server are of different moments. An operator has to run "clearance reconcile".';
 
+const notComparedMessage =
+  'The authorization engine has not answered since the start. Nothing was done; try again.';
+
 /** One comparison, and what is new goes into the ledger. Says why the tenant is closed, if it is. */
 async function followOnce(
   sides: Sides,
   tenant: string,
   applied: Map<string, string>,
+  lasting: boolean,
 ): Promise<string | undefined> {
-  let reading = await readBoth(sides, tenant);
-  // Only what is found twice closes the service: each side is read more than once, and servers may change in between.
-  if (reading.state.closed === undefined && compare(reading) !== 'agree') {
-    reading = await readBoth(sides, tenant);
-  }
+  const reading = await readBoth(sides, tenant);
   const { state, log } = reading;
   if (state.closed !== undefined) return state.closed;
   const comparison = compare(reading);
   if (comparison !== 'agree') {
-    await sides.ledger.close(tenant, reasons[comparison]);
+    if (lasting) await sides.ledger.close(tenant, reasons[comparison]);
     return reasons[comparison];
   }
-  await applyNew(sides.ledger, tenant, state, log, applied);
+  await applyNew(sides, tenant, state, log, applied);
   return undefined;
 }
 
@@ -132,14 +151,19 @@ async function followOnce(
  * has changed since: a write of ours may have been confirmed after somebody else's later one was applied.
  */
 async function applyNew(
-  ledger: Ledger,
+  { ledger, generations }: Sides,
   tenant: string,
-  { last: from, version }: LedgerState,
+  state: LedgerState,
   log: readonly FeedEntry[],
   applied: Map<string, string>,
 ): Promise<void> {
   const last = log.at(-1);
-  const content = JSON.stringify([version, log]);
+  const content = JSON.stringify([state.version, log]);
   if (last === undefined || applied.get(tenant) === content) return;
-  if (await ledger.apply(tenant, from, log, last)) applied.set(tenant, content);
+  // A database that was restored to a moment before this has to be noticed too where nothing is written through us.
+  if (state.last === undefined || !sameEntry(last, state.last)) {
+    const { generation, confirmed } = await ledger.nextGeneration(tenant);
+    await generations.raise(tenant, generation, confirmed);
+  }
+  if (await ledger.apply(tenant, state, log, last)) applied.set(tenant, content);
 }

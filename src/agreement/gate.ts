@@ -2,6 +2,8 @@ import type { Documents, OutboxStep } from '../ports/documents.ts';
 import type { Engine, Relationships } from '../ports/engine.ts';
 import type { Generations, Ledger } from '../ports/ledger.ts';
 import type { CandidateIndex } from '../ports/search.ts';
+import { ClearanceError } from '../types/errors.ts';
+import { OVERLAP_MS } from './compare.ts';
 import type { Follower } from './follower.ts';
 
 /** A verdict counts only of an engine that is of one history with the store. */
@@ -9,7 +11,11 @@ export function agreedEngine(engine: Engine, follower: Follower): Engine {
   return {
     async batchCheck(batch) {
       await follower.confirm(batch.tenant);
-      return doubtOnFailure(follower, batch.tenant, () => engine.batchCheck(batch));
+      // Who has waited too long says nothing of the engine.
+      batch.signal.throwIfAborted();
+      const results = await doubtOnFailure(follower, batch.tenant, () => engine.batchCheck(batch));
+      if (results.some(({ error }) => error !== undefined)) follower.doubt(batch.tenant);
+      return results;
     },
   };
 }
@@ -33,8 +39,10 @@ export function agreedRelationships(
     async write(tenant, changes) {
       await follower.confirm(tenant);
       return doubtOnFailure(follower, tenant, async () => {
+        const began = Date.now();
         const generation = await announce(announcing, tenant);
         const outcome = await relationships.write(tenant, changes);
+        if (Date.now() - began > OVERLAP_MS) throw tooLate();
         await announcing.ledger.confirm(tenant, generation, changes);
         return outcome;
       });
@@ -43,9 +51,17 @@ export function agreedRelationships(
 }
 
 async function announce({ ledger, generations }: Announcing, tenant: string): Promise<number> {
-  const generation = await ledger.nextGeneration(tenant);
-  await generations.raise(tenant, generation);
+  const { generation, confirmed } = await ledger.nextGeneration(tenant);
+  await generations.raise(tenant, generation, confirmed);
   return generation;
+}
+
+/** It may be in force, and is not acknowledged: what others did after it may be in the ledger already. The follower brings it. */
+function tooLate(): ClearanceError {
+  return new ClearanceError(
+    'engine_unavailable',
+    'The authorization engine took too long to write. Send it again.',
+  );
 }
 
 export function agreedIndex(index: CandidateIndex, follower: Follower): CandidateIndex {
@@ -65,6 +81,7 @@ export function agreedIndex(index: CandidateIndex, follower: Follower): Candidat
 export function agreedDocuments(documents: Documents, follower: Follower, announcing: Announcing): Documents {
   const announced = (change: (step: OutboxStep) => Promise<void>) => (step: OutboxStep) =>
     doubtOnFailure(follower, step.tenant, async () => {
+      await follower.confirm(step.tenant);
       await announce(announcing, step.tenant);
       await change(step);
     });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AuditLog } from '../ports/audit.ts';
 import type { Holding } from '../ports/documents.ts';
 import { MAX_TUPLES_A_WRITE, type Relationships } from '../ports/engine.ts';
+import type { FeedEntry, LedgerState } from '../ports/ledger.ts';
 import { difference, type Tuple, type TupleKey, tupleKey } from '../types/tuple.ts';
 import { after, type Comparison, compare, readBoth, type Sides } from './compare.ts';
 
@@ -26,7 +27,12 @@ export type Reconciliation = {
 };
 
 /** What to do, decided before anything is done. `target`: what the ledger is to hold in the end. */
-type Plan = Reconciliation & { readonly target: readonly Tuple[]; readonly generation: number };
+type Plan = Reconciliation & {
+  readonly target: readonly Tuple[];
+  readonly generation: number;
+  /** Of the engine's log, read before its tuples: what comes after it is the follower's. */
+  readonly last: FeedEntry | undefined;
+};
 
 /**
  * Makes both sides of one history again, in the direction that gives nobody more than the newer side did.
@@ -40,7 +46,7 @@ export async function reconcile(
   tenant: string,
   dryRun: boolean,
 ): Promise<Reconciliation> {
-  const { target, generation, ...outcome } = await plan(parts, tenant);
+  const { target, generation, last, ...outcome } = await plan(parts, tenant);
   if (dryRun) return outcome;
   await parts.audit.append({
     tenant,
@@ -62,7 +68,6 @@ export async function reconcile(
     await parts.relationships.write(tenant, { writes, deletes: [] });
   }
   await parts.generations.raise(tenant, generation);
-  const last = (await parts.feed.changesSince(tenant)).at(-1);
   await parts.ledger.replace(tenant, target, last, generation);
   return outcome;
 }
@@ -71,23 +76,35 @@ async function plan(parts: Reconciling, tenant: string): Promise<Plan> {
   const reading = await readBoth(parts, tenant);
   const { state, log, engineGeneration } = reading;
   const found = compare(reading);
+  const last = (await parts.feed.changesSince(tenant)).at(-1);
   const [inEngine, inLedger] = [await parts.feed.all(tenant), await parts.ledger.tuples(tenant)];
   const generation = Math.max(state.generation, engineGeneration);
   const nothing = { deleted: [], written: [], held: [], ledger: 0 };
 
   if (found === 'engine_older') {
-    const { last } = state;
-    const sinceRestored = log.filter(({ at }) => last !== undefined && at > last.at);
-    const target = after(inLedger, sinceRestored);
+    const target = after(inLedger, await sinceRestored(parts, tenant, state, log));
     const { deletes: deleted, writes: written } = difference(inEngine, target);
-    return { ...nothing, found, deleted, written, target, generation };
+    return { ...nothing, found, deleted, written, target, generation, last };
   }
   const { deletes, writes } = difference(inLedger, inEngine);
   const differing: readonly TupleKey[] = [...deletes, ...writes];
-  const agreed = { ...nothing, found, ledger: differing.length, target: inEngine, generation };
+  const agreed = { ...nothing, found, ledger: differing.length, target: inEngine, generation, last };
   if (found === 'agree') return agreed;
 
   return { ...agreed, held: (await inDoubt(parts, tenant, differing)).toSorted() };
+}
+
+/** Writes of what the ledger last saw deleted are left out: they may be from before the loss. */
+async function sinceRestored(
+  { ledger }: Reconciling,
+  tenant: string,
+  { last }: LedgerState,
+  log: readonly FeedEntry[],
+): Promise<readonly FeedEntry[]> {
+  const since = log.filter(({ at }) => last !== undefined && at > last.at);
+  const writes = since.flatMap((entry) => (entry.kind === 'written' ? [entry.tuple] : []));
+  const deleted = new Set((await ledger.deleted(tenant, writes)).map(tupleKey));
+  return since.filter((entry) => entry.kind === 'deleted' || !deleted.has(tupleKey(entry.tuple)));
 }
 
 /**

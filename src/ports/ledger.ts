@@ -1,4 +1,4 @@
-import type { Tuple } from '../types/tuple.ts';
+import type { Tuple, TupleKey } from '../types/tuple.ts';
 import type { TupleChanges } from './engine.ts';
 import type { TupleChange } from './tuple-log.ts';
 
@@ -23,8 +23,11 @@ export interface TupleFeed {
 export interface Generations {
   /** The highest number raised to so far; 0 before the first. */
   current(tenant: string): Promise<number>;
-  /** Resolves once the number is at least `generation`. */
-  raise(tenant: string, generation: number): Promise<void>;
+  /**
+   * Resolves once the number is at least `generation`. With `above` it throws where the number is below that, or
+   * `generation` is there already: then one side was restored since both were compared, and this would hide it.
+   */
+  raise(tenant: string, generation: number, above?: number): Promise<void>;
 }
 
 /** How far the ledger has followed the engine. */
@@ -45,22 +48,25 @@ export interface Ledger {
   /** Tenants that have a store in the engine. */
   tenants(): Promise<readonly string[]>;
   state(tenant: string): Promise<LedgerState>;
-  /** Gives out the next generation. */
-  nextGeneration(tenant: string): Promise<number>;
+  /** Gives out the next generation, and says what the engine must be at by now. */
+  nextGeneration(tenant: string): Promise<{ readonly generation: number; readonly confirmed: number }>;
   /** One transaction: what was written under this generation is in the engine, and now in the copy. */
   confirm(tenant: string, generation: number, changes: TupleChanges): Promise<void>;
   /**
-   * One transaction: brings the copy to what `changes` lead to, each tuple's last change counting, and notes `last`.
-   * False, and nothing done, where another copy of the service has come further than `from` meanwhile.
+   * One transaction: brings the copy to what `changes` lead to, each tuple's last change counting, and notes `last`. Tuples
+   * that were confirmed since `from` was read are left alone: `changes` may be older. False, and nothing done, where
+   * another copy of the service has come further than `from` meanwhile.
    */
   apply(
     tenant: string,
-    from: FeedEntry | undefined,
+    from: Pick<LedgerState, 'last' | 'version'>,
     changes: readonly TupleChange[],
     last: FeedEntry,
   ): Promise<boolean>;
   close(tenant: string, reason: string): Promise<void>;
   tuples(tenant: string): Promise<readonly Tuple[]>;
+  /** Those of these tuples that the copy last saw deleted. */
+  deleted(tenant: string, keys: readonly TupleKey[]): Promise<readonly TupleKey[]>;
   /** One transaction: the copy becomes exactly `tuples`, as of `last`, and the tenant is open again. */
   replace(
     tenant: string,

@@ -4,7 +4,7 @@ import type { Candidate, CandidateSearch, RankedDocument } from '../ports/search
 import { ClearanceError } from '../types/errors.ts';
 import type { Principal } from '../types/principal.ts';
 import type { Verdict } from '../types/verdict.ts';
-import { verdictsOn } from './verdicts.ts';
+import { Verdicts } from './verdicts.ts';
 
 /** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
 export const MAX_CHECKED_DOCUMENTS = 10_000;
@@ -71,6 +71,7 @@ export async function enforce(
   signal: AbortSignal,
 ): Promise<Clearance> {
   const watermark = await relationships.watermark(principal.tenant);
+  const verdicts = new Verdicts(engine, principal.tenant, signal);
   const allowed: RankedDocument[] = [];
   let checked = 0;
   let exhausted = false;
@@ -83,10 +84,15 @@ export async function enforce(
     const next = await search.next(Math.min(round, MAX_CHECKED_DOCUMENTS - checked));
     exhausted = next.exhausted;
     if (next.documents.length === 0) break;
-    checked += next.documents.length;
-    const verdicts = await documentVerdicts(engine, guarded, principal, next.documents, signal);
-    allowed.push(...takeAllowed(next.documents, verdicts, k - allowed.length));
+    for await (const judged of judgedDocuments(verdicts, guarded, principal, next.documents)) {
+      checked += judged.length;
+      allowed.push(...takeAllowed(judged, k - allowed.length));
+      if (allowed.length === k) break;
+    }
   }
+
+  // Else what is absent would be told from what is forbidden by an engine that doesn't answer.
+  if (checked === 0) await requireEngine(verdicts, guarded, principal);
 
   const found = allowed.length === 0 ? [] : await search.within(allowed, k);
   const cleared = new Set(allowed.map(versionKey));
@@ -101,6 +107,16 @@ export async function enforce(
   });
 }
 
+/** Throws as for a document that there is: asks about one that can't be. */
+async function requireEngine(
+  verdicts: Verdicts,
+  guarded: Enforcement['guarded'],
+  principal: Principal,
+): Promise<void> {
+  const absent = { documentId: randomUUID(), version: 0, score: 0 };
+  for await (const judged of judgedDocuments(verdicts, guarded, principal, [absent])) takeAllowed(judged, 1);
+}
+
 /** Whether a document was replaced after it was ranked: it should be among the candidates, by its score, and isn't. */
 function someoneIsMissing(
   documents: readonly RankedDocument[],
@@ -112,41 +128,47 @@ function someoneIsMissing(
   return documents.some((document) => document.score > lowest && !found.has(versionKey(document)));
 }
 
-/** A document's verdict is the worst of its principals': the person's and, where one asks, the agent's. */
-async function documentVerdicts(
-  engine: Engine,
+type Judged = { readonly document: RankedDocument; readonly verdicts: readonly Verdict[] };
+
+/** Each document with the verdicts on its principals: the person and, where one asks, the agent. Some at a time, in order. */
+async function* judgedDocuments(
+  verdicts: Verdicts,
   guarded: Enforcement['guarded'],
   principal: Principal,
   documents: readonly RankedDocument[],
-  signal: AbortSignal,
-): Promise<readonly (readonly Verdict[])[]> {
+): AsyncGenerator<readonly Judged[]> {
   const users = principal.actor === undefined ? [principal.subject] : [principal.subject, principal.actor];
   const questions = documents.flatMap(({ documentId }) =>
     users.map((user) => ({ user, relation: guarded.relation, object: `${guarded.type}:${documentId}` })),
   );
-  const verdicts = await verdictsOn(engine, principal.tenant, questions, signal);
-  return documents.map((_, i) => verdicts.slice(i * users.length, (i + 1) * users.length));
+  let at = 0;
+  for await (const some of verdicts.on(questions)) {
+    const count = some.length / users.length;
+    yield documents.slice(at, at + count).map((document, i) => ({
+      document,
+      verdicts: some.slice(i * users.length, (i + 1) * users.length),
+    }));
+    at += count;
+  }
 }
 
-/** The first `wanted` documents that every principal may read; an undetermined one before them is a failure. */
-function takeAllowed(
-  documents: readonly RankedDocument[],
-  verdicts: readonly (readonly Verdict[])[],
-  wanted: number,
-): readonly RankedDocument[] {
+/**
+ * The first `wanted` documents that every principal may read: a document's verdict is the worst of its principals'. An
+ * undetermined one before them is a failure.
+ */
+function takeAllowed(judged: readonly Judged[], wanted: number): readonly RankedDocument[] {
   const taken: RankedDocument[] = [];
-  for (const [i, document] of documents.entries()) {
+  for (const { document, verdicts } of judged) {
     if (taken.length === wanted) break;
-    const own = verdicts[i] ?? [];
-    if (own.some((verdict) => verdict.kind === 'denied')) continue;
-    if (own.length > 0 && own.every((verdict) => verdict.kind === 'allowed')) {
+    if (verdicts.some((verdict) => verdict.kind === 'denied')) continue;
+    if (verdicts.length > 0 && verdicts.every((verdict) => verdict.kind === 'allowed')) {
       taken.push(document);
       continue;
     }
     throw new ClearanceError(
       'engine_unavailable',
       'The authorization engine gave no verdict that this answer needs, so nothing was released. Try again.',
-      { cause: new Error(own.map(shortReason).join(', ')) },
+      { cause: new Error(verdicts.map(shortReason).join(', ')) },
     );
   }
   return taken;

@@ -3,34 +3,68 @@ import { allowed, denied, undetermined, type Verdict } from '../types/verdict.ts
 
 /** Of one batch. OpenFGA gives up after 3 s by itself, and says so item by item. */
 const BATCH_DEADLINE_MS = 4_000;
-const BATCHES_IN_FLIGHT = 4;
+/** Powers of two, so that the questions about a document's two principals stay together. */
+const FEWEST_CHECKS = 4;
+const FIRST_CHECKS = 16;
+const MOST_CHECKS = 128;
+/** An engine that needs longer than this for what it is asked at once is not asked more. */
+const QUICK_MS = 500;
 
 type Question = Omit<Check, 'correlationId'>;
 
 /**
- * The engine's verdict on each question, in order. What stays undetermined is asked once more; the
- * rest of the answer is not asked again, so a verdict is never older than this call.
+ * The engine's verdicts on a request's questions. How many it is asked at once follows from how it answers: twice as
+ * many after a quick answer, a quarter after one that leaves a verdict undetermined, for an engine with too much to do
+ * at once decides nothing in time.
  */
-export async function verdictsOn(
-  engine: Engine,
-  tenant: string,
-  questions: readonly Question[],
-  signal: AbortSignal,
-): Promise<readonly Verdict[]> {
-  const verdicts = await ask(engine, tenant, questions, signal);
-  const open = questions.flatMap((question, i) =>
-    verdicts[i]?.kind === 'undetermined' ? [{ question, i }] : [],
-  );
-  if (open.length === 0) return verdicts;
-  const again = await ask(
-    engine,
-    tenant,
-    open.map(({ question }) => question),
-    signal,
-  );
-  const second = new Map(open.map(({ i }, at) => [i, again[at]]));
-  return verdicts.map((verdict, i) => second.get(i) ?? verdict);
+export class Verdicts {
+  readonly #engine: Engine;
+  readonly #tenant: string;
+  readonly #signal: AbortSignal;
+  #atOnce = FIRST_CHECKS;
+
+  constructor(engine: Engine, tenant: string, signal: AbortSignal) {
+    this.#engine = engine;
+    this.#tenant = tenant;
+    this.#signal = signal;
+  }
+
+  /**
+   * In the order of the questions, some at a time; the next are asked once these have been taken. What stays
+   * undetermined is asked once more; the rest is not asked again, so a verdict is never older than this request.
+   */
+  async *on(questions: readonly Question[]): AsyncGenerator<readonly Verdict[]> {
+    for (let from = 0; from < questions.length; ) {
+      const asked = questions.slice(from, from + this.#atOnce);
+      from += asked.length;
+      const verdicts = await this.#ask(asked);
+      yield verdicts.some(isUndetermined) ? await this.#askAgain(asked, verdicts) : verdicts;
+    }
+  }
+
+  /** Stops where the engine again decides nothing: its caller can't wait for more of that. */
+  async #askAgain(questions: readonly Question[], first: readonly Verdict[]): Promise<readonly Verdict[]> {
+    const verdicts = [...first];
+    const open = [...first.keys()].filter((i) => isUndetermined(first[i]));
+    while (open.length > 0) {
+      const these = open.splice(0, this.#atOnce);
+      const again = await this.#ask(these.flatMap((i) => questions[i] ?? []));
+      for (const [at, i] of these.entries()) verdicts[i] = again[at] ?? undetermined('not asked');
+      if (again.every(isUndetermined)) break;
+    }
+    return verdicts;
+  }
+
+  async #ask(questions: readonly Question[]): Promise<readonly Verdict[]> {
+    const begin = performance.now();
+    const verdicts = await ask(this.#engine, this.#tenant, questions, this.#signal);
+    if (verdicts.some(isUndetermined)) this.#atOnce = Math.max(FEWEST_CHECKS, this.#atOnce / 4);
+    else if (performance.now() - begin < QUICK_MS) this.#atOnce = Math.min(MOST_CHECKS, this.#atOnce * 2);
+    return verdicts;
+  }
 }
+
+const isUndetermined = (verdict: Verdict | undefined): boolean => verdict?.kind === 'undetermined';
 
 async function ask(
   engine: Engine,
@@ -42,14 +76,8 @@ async function ask(
   const batches = Array.from({ length: Math.ceil(checks.length / MAX_CHECKS_A_BATCH) }, (_, i) =>
     checks.slice(i * MAX_CHECKS_A_BATCH, (i + 1) * MAX_CHECKS_A_BATCH),
   );
-  const verdicts: Verdict[] = [];
-  for (let i = 0; i < batches.length; i += BATCHES_IN_FLIGHT) {
-    const wave = batches
-      .slice(i, i + BATCHES_IN_FLIGHT)
-      .map((batch) => askBatch(engine, tenant, batch, signal));
-    verdicts.push(...(await Promise.all(wave)).flat());
-  }
-  return verdicts;
+  const verdicts = await Promise.all(batches.map((batch) => askBatch(engine, tenant, batch, signal)));
+  return verdicts.flat();
 }
 
 /** Never rejects: a batch that fails or is late as a whole leaves every one of its verdicts undetermined. */

@@ -64,9 +64,9 @@ describe.skipIf(realParts()?.native === undefined)('a restore', () => {
     expect(await seen('anne')).toEqual({ status: 503, found: false });
     expect((await http.send('GET', '/readyz')).status).toBe(503);
     expect((await putRaw('other', 'text', [])).status).toBe(503);
-    const status = await run(['status'], installation.env);
-    expect(status.code).toBe(1);
-    expect(status.stdout).toContain('CLOSED');
+    const status = () => run(['status'], installation.env);
+    await expect.poll(async () => (await status()).stdout, { timeout: 20_000 }).toContain('CLOSED');
+    expect((await status()).code).toBe(1);
 
     const dry = await run(['reconcile', '--dry-run'], installation.env);
     expect(dry.stdout).toContain('deleted from OpenFGA: document:plan viewer user:bob');

@@ -25,7 +25,7 @@ export type Totals = {
   readonly dependOn: Map<string, number>;
 };
 
-export type Found = {
+type Found = {
   /** The smallest that was found. */
   readonly world: World | undefined;
   readonly report: string;

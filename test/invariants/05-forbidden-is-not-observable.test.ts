@@ -150,11 +150,13 @@ describe('complete', () => {
 });
 
 describe('an absent and a forbidden document', () => {
-  /** The engine of a peer: it fails on what it denies, and knows nothing of what is not there. */
+  /** The engine of a peer: it fails on what it denies, and says no to what is not there. */
   it('are one answer to GET, byte for byte', async () => {
     const token = await bobIn('crowded');
-    const fails = spoiled(service.read.engine, (results) =>
-      results.map((result) => (result.allowed ? result : { ...result, error: 'denied' })),
+    const fails = spoiled(service.read.engine, (results, batch) =>
+      results.map((result, i) =>
+        batch.checks[i]?.object === 'document:secret-1' ? { ...result, error: 'denied' } : result,
+      ),
     );
     const faulty = await serveHttp({ ...service, read: { ...service.read, engine: fails } });
     const get = (door: Http, id: string) => door.send('GET', `/v1/documents/${id}`, { token });
@@ -166,6 +168,17 @@ describe('an absent and a forbidden document', () => {
     expect(await get(http, 'secret-1')).toEqual(absent);
     expect(await get(http, 'secret-1%20')).toEqual(absent);
     expect(absent.text).not.toContain('secret');
+  });
+
+  it('are one answer where the engine gives no verdict', async () => {
+    const token = await bobIn('crowded');
+    const silent = spoiled(service.read.engine, () => []);
+    const faulty = await serveHttp({ ...service, read: { ...service.read, engine: silent } });
+    const get = (id: string) => faulty.send('GET', `/v1/documents/${id}`, { token });
+    const forbidden = await get('secret-1');
+    expect(forbidden).toMatchObject({ status: 503, body: { code: 'engine_unavailable' } });
+    expect(await get('secret-x')).toEqual(forbidden);
+    await faulty.close();
   });
 
   it('are one answer to HEAD', async () => {

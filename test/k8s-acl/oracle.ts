@@ -1,4 +1,5 @@
 import type { Database } from '../../src/adapters/postgres/database.ts';
+import { lexemesSql } from '../../src/adapters/postgres/search/bm25.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import type { Embeddings } from '../../src/ports/embeddings.ts';
 import { joinStore } from '../support/parts.ts';
@@ -58,7 +59,7 @@ export class Oracle {
   async #idf(query: string): Promise<Map<number, number>> {
     const { rows } = await this.#database.query<{ dimension: number; df: number; n: number }>(
       `SELECT f.dimension, f.chunks AS df, (SELECT chunks FROM collections) AS n
-       FROM unnest(to_tsvector('english', $1)) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)
+       FROM unnest(${lexemesSql('$1')}) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)
        WHERE f.chunks > 0`,
       [query],
     );

@@ -5,7 +5,8 @@ import { openFgaRelationships } from '../../src/adapters/openfga/relationships.t
 import { batchCheckAnswer } from '../../src/adapters/openfga/wire.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import type { CheckResult, Engine } from '../../src/ports/engine.ts';
-import { reconcile, verdictsOn } from '../../src/retrieve/verdicts.ts';
+import { reconcile, Verdicts } from '../../src/retrieve/verdicts.ts';
+import { collect } from '../support/collect.ts';
 import { type AnswerFault, type AnswerProxy, openAnswerProxy } from '../support/fault-proxy/answers.ts';
 import { realParts } from '../support/real-parts.ts';
 import { type FreshStore, freshStore, pinned, serverConfig } from './fresh-store.ts';
@@ -56,8 +57,10 @@ describe.skipIf(realParts() === undefined)('checks on a real server', () => {
 
   const ask = (more: Partial<Parameters<Engine['batchCheck']>[0]> = {}) =>
     engine.batchCheck({ tenant: 'default', checks, signal: AbortSignal.timeout(4_000), ...more });
-  const verdicts = async () =>
-    (await verdictsOn(engine, 'default', checks, AbortSignal.timeout(8_000))).map(({ kind }) => kind);
+  const verdicts = async () => {
+    const some = await collect(new Verdicts(engine, 'default', AbortSignal.timeout(8_000)).on(checks));
+    return some.flat().map(({ kind }) => kind);
+  };
 
   it('each is answered under its own id', async () => {
     expect(await ask()).toEqual([

@@ -19,10 +19,10 @@ export function openFgaGenerations(client: OpenFgaClient, bookkeeping: EngineSto
       return Math.max(0, ...(await numbersThere(client, bookkeeping, tenant)));
     },
 
-    raise(tenant, generation) {
+    raise(tenant, generation, above) {
       let raiser = tenants.get(tenant);
       if (raiser === undefined) tenants.set(tenant, (raiser = new Raiser(client, bookkeeping, tenant)));
-      return raiser.raise(generation);
+      return raiser.raise(generation, above);
     },
   };
 }
@@ -35,6 +35,7 @@ class Raiser {
   /** Unknown at first and after a failure. */
   #there: readonly number[] | undefined;
   #wanted = 0;
+  #above: number | undefined;
   #upcoming: Promise<void> | undefined;
   #running: Promise<unknown> = Promise.resolve();
 
@@ -44,8 +45,9 @@ class Raiser {
     this.#tenant = tenant;
   }
 
-  raise(generation: number): Promise<void> {
+  raise(generation: number, above: number | undefined): Promise<void> {
     this.#wanted = Math.max(this.#wanted, generation);
+    if (above !== undefined) this.#above = Math.max(this.#above ?? 0, above);
     this.#upcoming ??= this.#afterRunning();
     return this.#upcoming;
   }
@@ -53,19 +55,33 @@ class Raiser {
   #afterRunning(): Promise<void> {
     const turn = this.#running.then(() => {
       this.#upcoming = undefined;
-      const generation = this.#wanted;
+      const [generation, above] = [this.#wanted, this.#above];
       this.#wanted = 0;
-      return this.#write(generation);
+      this.#above = undefined;
+      return this.#write(generation, above);
     });
     this.#running = turn.catch(() => {});
     return turn;
   }
 
-  async #write(generation: number): Promise<void> {
+  async #write(generation: number, above: number | undefined): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const there = this.#there ?? (await numbersThere(this.#client, this.#bookkeeping, this.#tenant));
+      // What was there after our own last write may be behind another copy's.
+      const known =
+        above !== undefined && Math.max(0, ...(this.#there ?? [])) < above ? undefined : this.#there;
+      const there = known ?? (await numbersThere(this.#client, this.#bookkeeping, this.#tenant));
       this.#there = undefined;
-      const lower = there.filter((number) => number < generation).slice(0, MAX_TUPLES_A_WRITE - 1);
+      if (above !== undefined && (Math.max(0, ...there) < above || there.includes(generation))) {
+        throw new OpenFgaUnusable(
+          'it is not at the generation that it was at: it or the database was restored',
+        );
+      }
+      if (there.includes(generation)) return;
+      // Strict, and the highest first: a server that was restored since they were read does not have it.
+      const lower = there
+        .filter((number) => number < generation)
+        .toSorted((a, b) => b - a)
+        .slice(0, MAX_TUPLES_A_WRITE - 1);
       try {
         await this.#client.write(
           this.#bookkeeping,
@@ -73,13 +89,15 @@ class Raiser {
             writes: [tupleOf(this.#tenant, generation)],
             deletes: lower.map((number) => tupleOf(this.#tenant, number)),
           },
-          'lenient',
+          'strict',
         );
         this.#there = [...new Set([...there.filter((number) => !lower.includes(number)), generation])];
         return;
       } catch (error) {
         // Another copy took one of them away at the same moment.
-        const conflict = error instanceof OpenFgaUnusable && error.httpStatus === 409;
+        const conflict =
+          error instanceof OpenFgaUnusable &&
+          (error.httpStatus === 409 || error.reason === 'write_failed_due_to_invalid_input');
         if (!conflict || attempt === MOST_ATTEMPTS) throw error;
       }
     }

@@ -15,6 +15,8 @@ export type Database = Queryable & {
   /** Runs `work` in one transaction: all of it or nothing. Keep it short, for an embedded store has one session. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   /** Connections there are, those among them that do nothing, and callers who wait for one. */
+  /** Calls and connections that failed since the start. */
+  failures(): number;
   connections(): { readonly open: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 };
@@ -23,7 +25,11 @@ export type Database = Queryable & {
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 export function openDatabase(config: pg.PoolConfig): Database {
-  let pool = openPool(config);
+  let failures = 0;
+  const onFailure = () => {
+    failures += 1;
+  };
+  let pool = openPool(config, onFailure);
   let closed = false;
 
   const names = new Map<string, string>();
@@ -40,10 +46,12 @@ export function openDatabase(config: pg.PoolConfig): Database {
     } catch (error) {
       // After a failover all connections may lead to the former primary; new ones find the new one.
       if (isReadOnly(error) && used === pool && !closed) {
-        pool = openPool(config);
+        pool = openPool(config, onFailure);
         void used.end();
       }
-      throw storeError(error);
+      const told = storeError(error);
+      if (told !== error) onFailure();
+      throw told;
     }
   }
 
@@ -51,6 +59,7 @@ export function openDatabase(config: pg.PoolConfig): Database {
     prepared: (text, values) => run((pool) => pool.query({ name: nameOf(text), text, values })),
     query: (text, values) => run((pool) => pool.query(text, values)),
     transaction: (work) => run((pool) => inTransaction(pool, work)),
+    failures: () => failures,
     connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close() {
       closed = true;
@@ -59,11 +68,11 @@ export function openDatabase(config: pg.PoolConfig): Database {
   };
 }
 
-function openPool(config: pg.PoolConfig): pg.Pool {
+function openPool(config: pg.PoolConfig, onFailure: () => void): pg.Pool {
   const pool = new pg.Pool({ max: 10, connectionTimeoutMillis: 10_000, ...config });
   // A connection that breaks fails the query at hand and is replaced; without a listener it would end the process.
-  pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('error', onFailure);
+  pool.on('connect', (client) => client.on('error', onFailure));
   return pool;
 }
 

@@ -2,6 +2,7 @@ import type { DocumentRow, Documents, OwnedDocument, StagedDocument } from '../.
 import { ClearanceError } from '../../types/errors.ts';
 import type { Database, Queryable } from './database.ts';
 import { hideDocuments, postgresOutbox } from './outbox.ts';
+import { lexemesSql } from './search/bm25.ts';
 import { vectorLiteral } from './search/candidate-index.ts';
 
 type Row = {
@@ -134,7 +135,7 @@ async function insertChunks(
     const some = chunks.slice(from, from + CHUNKS_A_STATEMENT);
     await tx.query(
       `WITH incoming AS MATERIALIZED (
-         SELECT $8::int + ordinal AS ordinal, text, hash, embedding, to_tsvector('english', $7::text || E'\\n' || text) AS lexemes
+         SELECT $8::int + ordinal AS ordinal, text, hash, embedding, ${lexemesSql("$7::text || E'\\n' || text")} AS lexemes
          FROM unnest($4::text[], $5::bytea[], $6::text[]) WITH ORDINALITY AS u (text, hash, embedding, ordinal)
        ), inserted AS (
          INSERT INTO chunks (tenant, document_no, version, ordinal, text_hash, lexemes, weights, embedding)

@@ -45,12 +45,12 @@ export function postgresLedger(database: Database): Ledger {
     },
 
     async nextGeneration(tenant) {
-      const { rows } = await database.prepared<{ generation: number }>(
-        `UPDATE engine_stores SET generation = generation + 1 WHERE tenant = $1 RETURNING generation`,
+      const { rows } = await database.prepared<{ generation: number; confirmed: number }>(
+        `UPDATE engine_stores SET generation = generation + 1 WHERE tenant = $1 RETURNING generation, confirmed`,
         [tenant],
       );
       if (rows[0] === undefined) throw noStore();
-      return rows[0].generation;
+      return rows[0];
     },
 
     confirm(tenant, generation, changes) {
@@ -68,14 +68,29 @@ export function postgresLedger(database: Database): Ledger {
       return database.transaction(async (tx) => {
         const { rowCount } = await tx.query(
           `UPDATE engine_stores SET last_change = $3 WHERE tenant = $1 AND last_change IS NOT DISTINCT FROM $2::jsonb`,
-          [tenant, from === undefined ? null : JSON.stringify(from), JSON.stringify(last)],
+          [tenant, from.last === undefined ? null : JSON.stringify(from.last), JSON.stringify(last)],
         );
         if (rowCount === 0) return false;
-        const { touched, wanted } = outcome(changes);
         await lockVersion(tx, tenant);
-        await applyTuples(tx, tenant, difference(await among(tx, tenant, touched), wanted));
+        const newer = new Set((await changedSince(tx, tenant, from.version)).map(tupleKey));
+        const latest = latestOf(changes).filter((change) => !newer.has(tupleKey(keyOf(change))));
+        for (const batch of inBatches(latest)) {
+          const wanted = batch.flatMap((change) => (change.kind === 'written' ? [change.tuple] : []));
+          const held = await among(tx, tenant, batch.map(keyOf));
+          await applyTuples(tx, tenant, difference(held, wanted));
+        }
         return true;
       });
+    },
+
+    async deleted(tenant, keys) {
+      const { rows } = await database.query<TupleRow & { written: boolean }>(
+        `SELECT DISTINCT ON (object, relation, "user") object, relation, "user", written FROM relationship_changes
+         WHERE tenant = $1 AND (object, relation, "user") IN (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]))
+         ORDER BY object, relation, "user", version DESC, position DESC`,
+        [tenant, ...keyColumns(keys)],
+      );
+      return rows.filter(({ written }) => !written);
     },
 
     async close(tenant, reason) {
@@ -107,17 +122,16 @@ export function postgresLedger(database: Database): Ledger {
 }
 
 /** Each tuple's last change counts. */
-function outcome(changes: readonly TupleChange[]): {
-  touched: readonly TupleKey[];
-  wanted: readonly Tuple[];
-} {
-  const last = new Map<string, TupleChange>();
-  for (const change of changes) last.set(tupleKey(keyOf(change)), change);
-  const kept = [...last.values()];
-  return {
-    touched: kept.map(keyOf),
-    wanted: kept.flatMap((change) => (change.kind === 'written' ? [change.tuple] : [])),
-  };
+function latestOf(changes: readonly TupleChange[]): readonly TupleChange[] {
+  return [...new Map(changes.map((change) => [tupleKey(keyOf(change)), change])).values()];
+}
+
+async function changedSince(tx: Queryable, tenant: string, version: number): Promise<readonly TupleKey[]> {
+  const { rows } = await tx.query<TupleRow>(
+    `SELECT object, relation, "user" FROM relationship_changes WHERE tenant = $1 AND version > $2`,
+    [tenant, version],
+  );
+  return rows;
 }
 
 function keyOf(change: TupleChange): TupleKey {

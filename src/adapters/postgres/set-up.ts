@@ -38,3 +38,11 @@ async function createExtension(database: Database): Promise<void> {
   EXCEPTION WHEN insufficient_privilege OR feature_not_supported OR undefined_file THEN NULL;
   END $$`);
 }
+
+/** Of several who set up the same database at once, each does so after the other. */
+export function oneAtATime<T>(database: Database, work: () => Promise<T>): Promise<T> {
+  return database.transaction(async (tx) => {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('clearance migrate'))`);
+    return work();
+  });
+}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { postgresDocuments } from '../../../src/adapters/postgres/documents.ts';
 import { postgresPassages } from '../../../src/adapters/postgres/passages.ts';
+import { vectorLiteral } from '../../../src/adapters/postgres/search/candidate-index.ts';
 import type { OutboxStep } from '../../../src/ports/documents.ts';
 import { newTenant, publish, SOURCE, type Store, staged } from './stores.ts';
 
@@ -72,7 +73,12 @@ export function documentsContract(opened: () => Store): void {
         chunks.map(({ hash }) => hash),
       );
       expect(held).toEqual(
-        new Map(chunks.slice(0, 2).map(({ hash, embedding }) => [hash.toString('hex'), embedding])),
+        new Map(
+          chunks.slice(0, 2).map(({ hash, embedding }) => {
+            const kept = Float32Array.from(JSON.parse(vectorLiteral(embedding)) as number[]);
+            return [hash.toString('hex'), kept];
+          }),
+        ),
       );
       expect(
         (

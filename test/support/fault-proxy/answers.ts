@@ -14,7 +14,9 @@ export type Answered = {
 export type AnswerFault = {
   /** What the server is asked instead. */
   readonly ask?: (asked: Asked) => Asked;
-  /** What is answered instead. */
+  /** What is answered without asking the server. */
+  readonly instead?: Answered;
+  /** What is answered in the place of what the server said. */
   readonly answer?: (answered: Answered, asked: Asked) => Answered;
   /** The connection ends after half of the body. */
   readonly cut?: true;
@@ -39,7 +41,7 @@ export async function openAnswerProxy(target: URL, certificate?: Certificate): P
     const { method = 'GET', url: path = '/' } = incoming;
     const sent: Asked = { method, path, body: await text(incoming) };
     const asked = fault?.ask?.(sent) ?? sent;
-    const answered = await ask(target, asked, incoming.headers.authorization);
+    const answered = fault?.instead ?? (await ask(target, asked, incoming.headers.authorization));
     seen(asked, answered);
     const { status, headers, body } = fault?.answer?.(answered, asked) ?? answered;
     outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });

@@ -3,7 +3,7 @@ import type { CandidateIndex } from '../../../ports/search.ts';
 import { ClearanceError } from '../../../types/errors.ts';
 import { type Filter, filterFields } from '../../../types/filter.ts';
 import type { Database } from '../database.ts';
-import { lexicalQuery, type QueryLexeme } from './bm25.ts';
+import { lexemesSql, lexicalQuery, type QueryLexeme } from './bm25.ts';
 import { documentSearch } from './document-search.ts';
 import { exactSearch } from './exact-search.ts';
 import type { PreparedQuestion } from './question-sql.ts';
@@ -33,9 +33,13 @@ export function postgresCandidateIndex(database: Database, embeddings: Embedding
   };
 }
 
-/** As pgvector reads it. */
+/**
+ * As pgvector reads it, in multiples of 2^-11. Products are then multiples of 2^-22 and, of vectors of length one, no
+ * sum of them is above 1 by much: single precision holds each one exactly. So a score is the same, to the last bit, on
+ * every server, in whatever order its processor adds.
+ */
 export function vectorLiteral(vector: Float32Array): string {
-  return `[${vector.join(',')}]`;
+  return `[${vector.map((x) => Math.round(x * 2_048) / 2_048).join(',')}]`;
 }
 
 type Statistics = { readonly chunks: number; readonly lexemes: QueryLexeme[]; readonly indexed: boolean };
@@ -44,7 +48,7 @@ async function queryStatistics(database: Database, tenant: string, query: string
   const { rows } = await database.prepared<Statistics>(
     `SELECT coalesce((SELECT chunks FROM collections WHERE tenant = $1), 0) AS chunks, coalesce((
        SELECT jsonb_agg(jsonb_build_object('lexeme', q.lexeme, 'dimension', f.dimension, 'chunks', f.chunks))
-       FROM unnest(to_tsvector('english', $2)) q
+       FROM unnest(${lexemesSql('$2')}) q
        JOIN lexeme_frequencies f ON f.tenant = $1 AND f.dimension = lexeme_dimension(q.lexeme)
      ), '[]') AS lexemes, ${vectorIndexIsReady} AS indexed`,
     [tenant, query],
