@@ -25,12 +25,6 @@ export type Totals = {
   readonly dependOn: Map<string, number>;
 };
 
-type Found = {
-  /** The smallest that was found. */
-  readonly world: World | undefined;
-  readonly report: string;
-};
-
 export type Run = {
   readonly worlds: number;
   readonly seed: number;
