@@ -6,7 +6,7 @@ import { answersOf, meetsCycle, spoiledBy } from './evaluate.ts';
 import { worldText } from './print.ts';
 import type { Server } from './server.ts';
 import { type Spoil, spoils } from './spoil.ts';
-import { type World, worldOf } from './world.ts';
+import { worldOf } from './world.ts';
 
 /** Of one search for a smaller world with a difference. */
 const SHRINKING_MS = 60_000;
