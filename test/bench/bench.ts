@@ -21,7 +21,7 @@ const REQUESTS = Number(process.argv[2] ?? 200);
 const K = 5;
 
 const dataDir = await mkdtemp(join(tmpdir(), 'clearance-bench-'));
-const config = readConfig({ CLEARANCE_DATA_DIR: dataDir });
+const config = readConfig({ CLEARANCE_DATA_DIR: dataDir, RATE_LIMIT_PER_MINUTE: '1000000' });
 console.log(`${cpus().length} cores, Node ${process.version}, k8s-acl, k = ${K}, embedded parts\n`);
 
 let started = performance.now();

@@ -15,7 +15,10 @@ import { Oracle } from './oracle.ts';
 
 const organisation = loadOrganisation();
 const K = 10;
-const USERS = 210;
+/** `npm run test:k8s`: 210 people, and after each month everyone whose access changed; else 70, and one in six of those. */
+const FULL = process.env.K8S_FULL !== undefined;
+const USERS = FULL ? 210 : 70;
+const EVERY = FULL ? 1 : 6;
 
 describe.skipIf(organisation === undefined)('a real organisation', () => {
   if (organisation === undefined) return;
@@ -65,7 +68,7 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
         for (const doc of docs) expected.get(user)?.delete(doc);
       }
       const changed = [...new Set([...Object.keys(step.gained), ...Object.keys(step.lost)])];
-      for (const user of changed) {
+      for (const user of changed.filter((_, i) => i % EVERY === 0)) {
         expect(await readable(user), `${user} after ${step.at}`).toEqual(
           [...(expected.get(user) ?? [])].toSorted(ascending),
         );
@@ -97,7 +100,7 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
       wanted += best.length;
     }
     await oracle.close();
-    expect(wanted).toBeGreaterThan(1_000);
+    expect(wanted).toBeGreaterThan(USERS * 5);
     expect(found / wanted).toBeGreaterThanOrEqual(0.99);
   }, 600_000);
 

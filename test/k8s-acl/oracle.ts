@@ -1,5 +1,5 @@
 import type { Database } from '../../src/adapters/postgres/database.ts';
-import { lexemesSql } from '../../src/adapters/postgres/search/bm25.ts';
+import { forStemmer } from '../../src/adapters/postgres/search/bm25.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import type { Embeddings } from '../../src/ports/embeddings.ts';
 import { joinStore } from '../support/parts.ts';
@@ -37,7 +37,9 @@ export class Oracle {
 
   /** The ids of the best k passages of these documents. */
   async top(query: string, documents: ReadonlySet<string>, k: number): Promise<string[]> {
-    const [vector = new Float32Array()] = await this.#embeddings.embed([query]);
+    const [embedded = new Float32Array()] = await this.#embeddings.embed([query]);
+    // In multiples of 2^-11, as passages are kept.
+    const vector = embedded.map((x) => Math.round(x * 2_048) / 2_048);
     const idf = await this.#idf(query);
     const bound = [...idf.values()].reduce((sum, value) => sum + value * (K1 + 1), 0);
     const w = this.#embeddings.denseWeight;
@@ -59,9 +61,9 @@ export class Oracle {
   async #idf(query: string): Promise<Map<number, number>> {
     const { rows } = await this.#database.query<{ dimension: number; df: number; n: number }>(
       `SELECT f.dimension, f.chunks AS df, (SELECT chunks FROM collections) AS n
-       FROM unnest(${lexemesSql('$1')}) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)
+       FROM unnest(to_tsvector('english', $1)) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)
        WHERE f.chunks > 0`,
-      [query],
+      [forStemmer(query)],
     );
     return new Map(
       rows.map(({ dimension, df, n }) => [dimension, Math.log(1 + (n - df + 0.5) / (df + 0.5))]),

@@ -26,7 +26,10 @@ describe.skipIf(realParts() === undefined)('200 people at once on real parts', (
   let tokens: string[];
 
   beforeAll(async () => {
-    installation = await install({ AUTHORIZATION_MODEL: join(import.meta.dirname, 'flat.fga') });
+    installation = await install({
+      AUTHORIZATION_MODEL: join(import.meta.dirname, 'flat.fga'),
+      MAX_REQUESTS_IN_FLIGHT: String(CONNECTIONS),
+    });
     config = readConfig(installation.env);
     service = await openService(config, console.error);
     await seed(service.write, config, { documents, relationships });

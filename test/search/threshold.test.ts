@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importDocuments } from '../../ingest/import.ts';
 import type { Database } from '../../src/adapters/postgres/database.ts';
-import { lexemesSql, lexicalQuery, type QueryLexeme } from '../../src/adapters/postgres/search/bm25.ts';
+import { forStemmer, lexicalQuery, type QueryLexeme } from '../../src/adapters/postgres/search/bm25.ts';
 import { vectorLiteral } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { exactSearch } from '../../src/adapters/postgres/search/exact-search.ts';
 import type { PreparedQuestion } from '../../src/adapters/postgres/search/question-sql.ts';
@@ -98,8 +98,8 @@ describe('two lists and a threshold', () => {
     const [embedding = new Float32Array()] = await embeddings.embed([query]);
     const { rows } = await database.query<QueryLexeme & { n: number }>(
       `SELECT q.lexeme, f.dimension, f.chunks, (SELECT chunks FROM collections) AS n
-       FROM unnest(${lexemesSql('$1')}) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)`,
-      [query],
+       FROM unnest(to_tsvector('english', $1)) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)`,
+      [forStemmer(query)],
     );
     return {
       tenant: 'default',

@@ -2,7 +2,7 @@ import type { DocumentRow, Documents, OwnedDocument, StagedDocument } from '../.
 import { ClearanceError } from '../../types/errors.ts';
 import type { Database, Queryable } from './database.ts';
 import { hideDocuments, postgresOutbox } from './outbox.ts';
-import { lexemesSql } from './search/bm25.ts';
+import { forStemmer } from './search/bm25.ts';
 import { vectorLiteral } from './search/candidate-index.ts';
 
 type Row = {
@@ -135,8 +135,10 @@ async function insertChunks(
     const some = chunks.slice(from, from + CHUNKS_A_STATEMENT);
     await tx.query(
       `WITH incoming AS MATERIALIZED (
-         SELECT $8::int + ordinal AS ordinal, text, hash, embedding, ${lexemesSql("$7::text || E'\\n' || text")} AS lexemes
-         FROM unnest($4::text[], $5::bytea[], $6::text[]) WITH ORDINALITY AS u (text, hash, embedding, ordinal)
+         SELECT $8::int + ordinal AS ordinal, text, hash, embedding,
+           to_tsvector('english', coalesce(stemmed, $7::text || E'\\n' || text)) AS lexemes
+         FROM unnest($4::text[], $5::bytea[], $6::text[], $9::text[]) WITH ORDINALITY
+           AS u (text, hash, embedding, stemmed, ordinal)
        ), inserted AS (
          INSERT INTO chunks (tenant, document_no, version, ordinal, text_hash, lexemes, weights, embedding)
          SELECT $1, $2, $3, ordinal, hash, lexemes, bm25_weights(lexemes), embedding::vector FROM incoming
@@ -152,9 +154,16 @@ async function insertChunks(
         some.map((chunk) => vectorLiteral(chunk.embedding)),
         title,
         from,
+        some.map((chunk) => changedForStemmer(`${title}\n${chunk.text}`)),
       ],
     );
   }
+}
+
+/** Null for the most, which need not be sent twice. */
+function changedForStemmer(text: string): string | null {
+  const stemmed = forStemmer(text);
+  return stemmed === text ? null : stemmed;
 }
 
 async function insertPublish(

@@ -18,13 +18,14 @@ const K1 = 1.2;
 /** Dimensions of `weights`: see migration 1, `lexeme_dimension`. */
 const DIMENSIONS = 536_870_912;
 
+const DOUBLED = /(?<![\p{L}\p{N}_])([aeo](?:bb|dd|ff|gg|mm|nn|pp|rr|tt))(?:ed|ing)(?![\p{L}\p{N}_])/giu;
+
 /**
- * SQL for the lexemes of a text. Postgres 18 leaves the double letter in "add" and "err" when it takes away -ed and -ing,
- * and older ones don't; so that each passage scores alike on all of them, we take those away ourselves.
+ * A text as the stemmer is given it. Postgres 18 leaves the double letter in "add" and "err" when it takes away -ed and
+ * -ing, and older ones don't; so that each passage scores alike on all of them, we take those away ourselves.
  */
-export function lexemesSql(text: string): string {
-  const doubled = '\\m([aeo](bb|dd|ff|gg|mm|nn|pp|rr|tt))(ed|ing)\\M';
-  return `to_tsvector('english', regexp_replace(${text}, '${doubled}', '\\1', 'gi'))`;
+export function forStemmer(text: string): string {
+  return text.replaceAll(DOUBLED, '$1');
 }
 
 /** Lexemes that no chunk has carry no weight. Returns `undefined` where none is left, as for "of the". */

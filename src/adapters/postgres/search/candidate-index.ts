@@ -3,7 +3,7 @@ import type { CandidateIndex } from '../../../ports/search.ts';
 import { ClearanceError } from '../../../types/errors.ts';
 import { type Filter, filterFields } from '../../../types/filter.ts';
 import type { Database } from '../database.ts';
-import { lexemesSql, lexicalQuery, type QueryLexeme } from './bm25.ts';
+import { forStemmer, lexicalQuery, type QueryLexeme } from './bm25.ts';
 import { documentSearch } from './document-search.ts';
 import { exactSearch } from './exact-search.ts';
 import type { PreparedQuestion } from './question-sql.ts';
@@ -48,10 +48,10 @@ async function queryStatistics(database: Database, tenant: string, query: string
   const { rows } = await database.prepared<Statistics>(
     `SELECT coalesce((SELECT chunks FROM collections WHERE tenant = $1), 0) AS chunks, coalesce((
        SELECT jsonb_agg(jsonb_build_object('lexeme', q.lexeme, 'dimension', f.dimension, 'chunks', f.chunks))
-       FROM unnest(${lexemesSql('$2')}) q
+       FROM unnest(to_tsvector('english', $2)) q
        JOIN lexeme_frequencies f ON f.tenant = $1 AND f.dimension = lexeme_dimension(q.lexeme)
      ), '[]') AS lexemes, ${vectorIndexIsReady} AS indexed`,
-    [tenant, query],
+    [tenant, forStemmer(query)],
   );
   return rows[0] ?? { chunks: 0, lexemes: [], indexed: false };
 }
