@@ -113,7 +113,10 @@ describe('the labels', () => {
     const second = await busy('zephyr');
     const after = await scrape();
     expect(namedIn(after, [...first, ...second])).toEqual([]);
-    expect([...series(after)].filter((one) => !series(before).has(one))).toEqual([]);
+    // Node's own appear as its garbage collections happen.
+    const ours = [...series(after)].filter((one) => one.startsWith('clearance_'));
+    expect(ours.length).toBeGreaterThan(50);
+    expect(ours.filter((one) => !series(before).has(one))).toEqual([]);
   });
 
   it('would be found saying it', async () => {

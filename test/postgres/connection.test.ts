@@ -42,7 +42,7 @@ describe.skipIf(realParts() === undefined)('a server', () => {
       const select = settings.map((name) => `current_setting('${name}') AS ${name}`).join();
       return (await database.query<Record<string, string>>(`SELECT ${select}`)).rows[0];
     };
-    expect(Object.values((await ask(limited)) ?? {})).toEqual(['10s', '5s', '15s']);
+    expect(Object.values((await ask(limited)) ?? {})).toEqual(['8s', '5s', '15s']);
     expect(Object.values((await ask(unhurried)) ?? {})).toEqual(['0', '0', '0']);
 
     const hasty = opened(openDatabase({ ...serverConnection(fresh.ownerUrl), statement_timeout: 50 }));
