@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Documents, OutboxStep } from '../src/ports/documents.ts';
 import { MAX_TUPLES_A_WRITE, type Relationships, type TupleChanges } from '../src/ports/engine.ts';
+import { batches } from '../src/types/batches.ts';
 import { difference } from '../src/types/tuple.ts';
 import { ownTuples } from './relationships.ts';
 
@@ -97,8 +98,7 @@ async function inBatches<T>(
   tuples: readonly T[],
   write: (batch: readonly T[]) => Promise<unknown>,
 ): Promise<void> {
-  for (let i = 0; i < tuples.length; i += MAX_TUPLES_A_WRITE)
-    await write(tuples.slice(i, i + MAX_TUPLES_A_WRITE));
+  for (const batch of batches(tuples, MAX_TUPLES_A_WRITE)) await write(batch);
 }
 
 /** Carries out what is due and was left behind: by a failure, a crash or another copy of the service. */

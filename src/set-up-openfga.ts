@@ -10,6 +10,7 @@ import type { Config } from './config.ts';
 import { modelFromJson } from './evaluator/model.ts';
 import { loadModel, modelHash, requireGuarded, requireReadAlike } from './parts.ts';
 import { MAX_TUPLES_A_WRITE } from './ports/engine.ts';
+import { batches } from './types/batches.ts';
 import { StartupError } from './types/errors.ts';
 import { DEFAULT_TENANT } from './types/principal.ts';
 
@@ -155,8 +156,8 @@ async function copyRelationships(
 ): Promise<void> {
   const tuples = await postgresLedger(database).tuples(tenant);
   const relationships = openFgaRelationships(client, { of: async () => pin });
-  for (let i = 0; i < tuples.length; i += MAX_TUPLES_A_WRITE) {
-    await relationships.write(tenant, { writes: tuples.slice(i, i + MAX_TUPLES_A_WRITE), deletes: [] });
+  for (const writes of batches(tuples, MAX_TUPLES_A_WRITE)) {
+    await relationships.write(tenant, { writes, deletes: [] });
   }
   if (tuples.length > 0) {
     say(

@@ -16,7 +16,7 @@ const reasons = {
     'the OpenFGA server has seen writes that this database knows nothing of: the database was restored from an older backup',
 } as const;
 
-/** `at`: of the comparison, 0 after a doubt. */
+/** `at`: when the comparison began, 0 where something failed meanwhile. `failures`: how many there were then. */
 type Known = {
   readonly closed?: string;
   /** Since when, by this copy. */

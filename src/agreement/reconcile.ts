@@ -3,6 +3,7 @@ import type { AuditLog } from '../ports/audit.ts';
 import type { Holding } from '../ports/documents.ts';
 import { MAX_TUPLES_A_WRITE, type Relationships } from '../ports/engine.ts';
 import type { FeedEntry, LedgerState } from '../ports/ledger.ts';
+import { batches } from '../types/batches.ts';
 import { difference, type Tuple, type TupleKey, tupleKey } from '../types/tuple.ts';
 import { after, type Comparison, compare, readBoth, type Sides } from './compare.ts';
 
@@ -61,10 +62,10 @@ export async function reconcile(
     },
   });
   if (outcome.found === 'store_older') await parts.documents.hold(tenant, outcome.held);
-  for (const deletes of batches(outcome.deleted)) {
+  for (const deletes of batches(outcome.deleted, MAX_TUPLES_A_WRITE)) {
     await parts.relationships.write(tenant, { writes: [], deletes });
   }
-  for (const writes of batches(outcome.written)) {
+  for (const writes of batches(outcome.written, MAX_TUPLES_A_WRITE)) {
     await parts.relationships.write(tenant, { writes, deletes: [] });
   }
   await parts.generations.raise(tenant, generation);
@@ -120,8 +121,4 @@ async function inDoubt(
   if (differing.some(({ object }) => !object.startsWith(prefix))) return documents.all(tenant);
   const own = differing.map(({ object }) => object.slice(prefix.length));
   return [...new Set([...own, ...(await documents.unfinished(tenant))])];
-}
-
-function* batches<T>(items: readonly T[]): Iterable<readonly T[]> {
-  for (let i = 0; i < items.length; i += MAX_TUPLES_A_WRITE) yield items.slice(i, i + MAX_TUPLES_A_WRITE);
 }

@@ -1,4 +1,5 @@
 import { type Check, type CheckResult, type Engine, MAX_CHECKS_A_BATCH } from '../ports/engine.ts';
+import { orAborted } from '../types/or-aborted.ts';
 import { allowed, denied, undetermined, type Verdict } from '../types/verdict.ts';
 
 /** Of one batch. OpenFGA gives up after 3 s by itself, and says so item by item. */
@@ -91,26 +92,15 @@ async function askBatch(
   try {
     const context = { current_time: new Date().toISOString() };
     const results = await orAborted(
+      // An adapter may not obey the signal.
       engine.batchCheck({ tenant, checks, context, signal: deadline }),
       deadline,
+      () => new Error('no answer within the deadline'),
     );
     return reconcile(checks, results);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return checks.map(() => undetermined(reason));
-  }
-}
-
-/** Doesn't trust an adapter to obey the signal: at the deadline the answer is no longer read. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(new Error('no answer within the deadline'));
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

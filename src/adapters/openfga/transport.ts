@@ -1,5 +1,6 @@
 import { OpenFgaApi } from '@openfga/sdk';
 import type { z } from 'zod';
+import { orAborted } from '../../types/or-aborted.ts';
 import { type AccessToken, accessToken, type ClientCredentials } from './access-token.ts';
 import { OpenFgaUnusable, readJson, refusal } from './unusable.ts';
 
@@ -57,9 +58,9 @@ export function transport({ apiUrl, credentials }: OpenFgaConfig): Transport {
   async function textOf(call: Call, signal?: AbortSignal): Promise<string> {
     const timeout = AbortSignal.timeout(DEADLINE_MS);
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-    return orAborted(ask(call, either), either, () =>
-      signal?.aborted ? 'the caller gave it up' : `no answer within ${DEADLINE_MS} ms`,
-    );
+    const why = () => (signal?.aborted ? 'the caller gave it up' : `no answer within ${DEADLINE_MS} ms`);
+    // A token that others wait for too is not called back: it is no longer waited for.
+    return orAborted(ask(call, either), either, () => new OpenFgaUnusable(why()));
   }
 
   return {
@@ -76,17 +77,4 @@ function tokenOf(credentials: OpenFgaConfig['credentials']): AccessToken | undef
   if (credentials === undefined) return undefined;
   if (credentials.kind === 'client') return accessToken(credentials);
   return { get: () => Promise.resolve(credentials.token), drop: () => {} };
-}
-
-/** A token that others wait for too is not called back: at the deadline it is no longer waited for. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal, why: () => string): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(new OpenFgaUnusable(why()));
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

@@ -14,9 +14,9 @@ export type Database = Queryable & {
   prepared<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>>;
   /** Runs `work` in one transaction: all of it or nothing. Keep it short, for an embedded store has one session. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
-  /** Connections there are, those among them that do nothing, and callers who wait for one. */
   /** Calls and connections that failed since the start. */
   failures(): number;
+  /** Connections there are, those among them that do nothing, and callers who wait for one. */
   connections(): { readonly open: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 };

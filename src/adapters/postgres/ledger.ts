@@ -1,5 +1,6 @@
 import type { FeedEntry, Ledger } from '../../ports/ledger.ts';
 import type { TupleChange } from '../../ports/tuple-log.ts';
+import { batches } from '../../types/batches.ts';
 import { difference, type Tuple, type TupleKey, tupleKey } from '../../types/tuple.ts';
 import type { Database, Queryable } from './database.ts';
 import { noStore } from './engine-stores.ts';
@@ -74,7 +75,7 @@ export function postgresLedger(database: Database): Ledger {
         await lockVersion(tx, tenant);
         const newer = new Set((await changedSince(tx, tenant, from.version)).map(tupleKey));
         const latest = latestOf(changes).filter((change) => !newer.has(tupleKey(keyOf(change))));
-        for (const batch of inBatches(latest)) {
+        for (const batch of batches(latest, BATCH)) {
           const wanted = batch.flatMap((change) => (change.kind === 'written' ? [change.tuple] : []));
           const held = await among(tx, tenant, batch.map(keyOf));
           await applyTuples(tx, tenant, difference(held, wanted));
@@ -114,8 +115,10 @@ export function postgresLedger(database: Database): Ledger {
         if (rowCount === 0) throw noStore();
         await lockVersion(tx, tenant);
         const { deletes, writes } = difference(await all(tx, tenant), tuples);
-        for (const batch of inBatches(deletes)) await applyTuples(tx, tenant, { deletes: batch, writes: [] });
-        for (const batch of inBatches(writes)) await applyTuples(tx, tenant, { deletes: [], writes: batch });
+        for (const batch of batches(deletes, BATCH))
+          await applyTuples(tx, tenant, { deletes: batch, writes: [] });
+        for (const batch of batches(writes, BATCH))
+          await applyTuples(tx, tenant, { deletes: [], writes: batch });
       });
     },
   };
@@ -150,8 +153,4 @@ async function among(tx: Queryable, tenant: string, keys: readonly TupleKey[]): 
     [tenant, ...keyColumns(keys)],
   );
   return rows.map(toTuple);
-}
-
-function* inBatches<T>(items: readonly T[]): Iterable<readonly T[]> {
-  for (let i = 0; i < items.length; i += BATCH) yield items.slice(i, i + BATCH);
 }
