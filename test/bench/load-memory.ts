@@ -2,14 +2,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NativeParts } from '../../scripts/parts/addresses.ts';
 import { dataDir } from '../../scripts/parts/cluster.ts';
+import { processesIn } from '../../scripts/parts/processes.ts';
 
-/** Process ids of the parts, from the files in which they note them. */
+/** Process ids of the parts. */
 export function pidsOf({ cluster, server }: NativeParts): {
   readonly postgres: number;
   readonly openfga: number;
 } {
-  const pid = (...path: string[]) => Number.parseInt(readFileSync(join(...path), 'utf8'), 10);
-  return { postgres: pid(dataDir(cluster), 'postmaster.pid'), openfga: pid(server.folder, 'openfga.pid') };
+  const [openfga] = processesIn(server.folder);
+  if (openfga === undefined) throw new Error('OpenFGA does not run: start it with "npm run parts".');
+  return {
+    postgres: Number.parseInt(readFileSync(join(dataDir(cluster), 'postmaster.pid'), 'utf8'), 10),
+    openfga,
+  };
 }
 
 /**
