@@ -129,7 +129,7 @@ export function requireReadAlike(model: Model): void {
   const misread = misreadRelations(model);
   if (misread.length === 0) return;
   throw new StartupError(
-    `OpenFGA 1.22.1 would allow more than the authorization model does: ${misread.join(', ')} names its own userset and another one of its type, and takes one for the other. Give the other one a relation of its own and join them by "or".`,
+    `OpenFGA 1.22.1 would allow more than the authorization model does, of ${misread.join(', ')}. docs/operations.md, "A model that OpenFGA 1.22.1 misreads", says why and what to write instead.`,
   );
 }
 

@@ -130,7 +130,13 @@ class Possible {
           ...unlessMet(usable, errors),
           ...usable.flatMap(({ subject }) => {
             const next = rewrite.targets.get(subject.type);
-            return next ? [this.#askNext(next, subject.object, depth, path)] : [];
+            if (!next) return [];
+            const asked = this.#askNext(next, subject.object, depth, path);
+            const onwards = this.#model.types.get(next.type)?.get(rewrite.tupleset.name);
+            if (this.#isReachable(next) || !onwards || !leadsToItself(relation, rewrite)) return [asked];
+            // Another fault of OpenFGA 1.22.1: it goes on to the parents of an object through which nobody can come.
+            const passed = { ...rewrite, tupleset: onwards };
+            return [new Set([...asked, ...this.#rewrite(relation, subject.object, passed, depth + 1, path)])];
           }),
         ]);
       }
