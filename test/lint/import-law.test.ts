@@ -25,6 +25,11 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
     ['./a.ts', '../types/a.ts', '@openfga/syntax-transformer', 'yaml'],
   ],
   [
+    'src/permission-index',
+    ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../agreement/a.ts', '../compose.ts'],
+    ['./a.ts', '../types/a.ts', '../ports/a.ts', '../evaluator/a.ts'],
+  ],
+  [
     'src/evaluator/condition',
     ['pg', '../../adapters/jwt/a.ts', '../../config.ts'],
     ['../../types/a.ts', '../a.ts', '@marcbachmann/cel-js', 'ipaddr.js'],
