@@ -3,6 +3,7 @@ import type { Model } from '../../evaluator/model.ts';
 import { TupleGraph } from '../../evaluator/tuple-graph.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { TupleLog } from '../../ports/tuple-log.ts';
+import { UpToDate } from '../../types/up-to-date.ts';
 
 /** Checks that share one evaluator's memory of what it found out, before that memory is given up. */
 const MAX_SHARED_CHECKS = 50_000;
@@ -14,13 +15,15 @@ type Held = { version: number; graph: TupleGraph; shared: Evaluator; sharedCheck
  * every batch compares versions first and catches up, for another process may have written.
  */
 export function embeddedEngine(model: Model, log: TupleLog): Engine {
-  const copies = new Map<string, Copy>();
+  const copies = new Map<string, UpToDate<Held>>();
   const conditional = model.conditions.size > 0;
 
   return {
     async batchCheck({ tenant, checks, context, contextualTuples }) {
       let copy = copies.get(tenant);
-      if (copy === undefined) copies.set(tenant, (copy = new Copy(tenant, model, log)));
+      if (copy === undefined) {
+        copies.set(tenant, (copy = new UpToDate((held) => catchUp(model, log, tenant, held))));
+      }
       const held = await copy.current();
       // From here to the end nothing is awaited, so all checks see one state of the graph.
       const evaluator =
@@ -50,54 +53,27 @@ function sharedEvaluator(model: Model, held: Held, checks: number): Evaluator {
   return held.shared;
 }
 
-/** One tenant's relationships in memory. */
-class Copy {
-  readonly #tenant: string;
-  readonly #model: Model;
-  readonly #log: TupleLog;
-  #held: Held | undefined;
-  /** A catch-up that has not yet read the version: whoever asks now may share it. */
-  #upcoming: Promise<Held> | undefined;
-  #running: Promise<unknown> = Promise.resolve();
-
-  constructor(tenant: string, model: Model, log: TupleLog) {
-    this.#tenant = tenant;
-    this.#model = model;
-    this.#log = log;
-  }
-
-  /** The copy at a version read after this call began. */
-  current(): Promise<Held> {
-    this.#upcoming ??= this.#afterRunning();
-    return this.#upcoming;
-  }
-
-  #afterRunning(): Promise<Held> {
-    const turn = this.#running.then(() => {
-      this.#upcoming = undefined;
-      return this.#catchUp();
-    });
-    this.#running = turn.catch(() => {});
-    return turn;
-  }
-
-  async #catchUp(): Promise<Held> {
-    const held = this.#held;
-    if (held === undefined) {
-      const { version, tuples } = await this.#log.snapshot(this.#tenant);
-      const graph = new TupleGraph(tuples);
-      return (this.#held = { version, graph, shared: new Evaluator(this.#model, graph), sharedChecks: 0 });
+/** The tenant's relationships at a version read now: from what was held before, else page by page and what changed since. */
+async function catchUp(model: Model, log: TupleLog, tenant: string, held: Held | undefined): Promise<Held> {
+  if (held === undefined) {
+    const version = await log.version(tenant);
+    const graph = new TupleGraph();
+    for await (const page of log.pages(tenant)) {
+      for (const tuple of page) graph.add(tuple);
     }
-    const newest = await this.#log.version(this.#tenant);
-    if (newest === held.version) return held;
-    const { version, changes } = await this.#log.changesSince(this.#tenant, held.version);
-    for (const change of changes) {
-      if (change.kind === 'written') held.graph.add(change.tuple);
-      else held.graph.delete(change.key);
-    }
-    held.version = Math.max(newest, version);
-    held.shared = new Evaluator(this.#model, held.graph);
-    held.sharedChecks = 0;
-    return held;
+    const loaded = { version, graph, shared: new Evaluator(model, graph), sharedChecks: 0 };
+    return catchUp(model, log, tenant, loaded);
   }
+  const newest = await log.version(tenant);
+  if (newest === held.version) return held;
+  const { version, changes } = await log.changesSince(tenant, held.version);
+  for (const change of changes) {
+    if (change.kind === 'written') held.graph.add(change.tuple);
+    else held.graph.delete(change.key);
+  }
+  held.version = Math.max(newest, version);
+  if (changes.length === 0) return held;
+  held.shared = new Evaluator(model, held.graph);
+  held.sharedChecks = 0;
+  return held;
 }

@@ -85,13 +85,13 @@ export function postgresDocuments(database: Database): Documents {
     async enqueueDelete(owned) {
       await database.transaction(async (tx) => {
         await lockOwned(tx, owned);
-        await hideDocuments(tx, [owned.no]);
         // What was still to be done to it is void; a step that someone is at finishes first, and publishes nothing.
         await tx.query(
           `DELETE FROM outbox WHERE document_no = $1 AND (leased_until IS NULL OR leased_until < now())`,
           [owned.no],
         );
         await tx.query(`INSERT INTO outbox (document_no, step) VALUES ($1, 'delete')`, [owned.no]);
+        await hideDocuments(tx, [owned.no]);
       });
     },
 

@@ -23,9 +23,10 @@ export const privileges: Readonly<Record<string, string>> = {
   sessions: 'SELECT, INSERT, DELETE',
   // Not to be read either: a service that is taken over tells nobody who has asked what.
   audit: 'INSERT',
+  search_tuning: 'SELECT',
   engine_server: 'SELECT',
   // Which store and which model is asked stays as `clearance migrate` has set it.
-  engine_stores: 'SELECT, UPDATE (generation, confirmed, last_change, closed)',
+  engine_stores: 'SELECT, UPDATE (generation, confirmed, last_change, closed, repaired_at)',
 };
 
 /** Gives the group what it needs and takes away what it no longer does. */

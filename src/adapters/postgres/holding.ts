@@ -27,12 +27,12 @@ export function postgresHolding(database: Database): Holding {
           [tenant, ids],
         );
         const nos = rows.map(({ no }) => no);
-        await hideDocuments(tx, nos);
         // Whoever is at one of them finds that the step is gone, and publishes nothing.
         await tx.query(`DELETE FROM outbox WHERE document_no = ANY($1::bigint[]) AND step <> 'delete'`, [
           nos,
         ]);
         await tx.query(`DELETE FROM sessions WHERE tenant = $1`, [tenant]);
+        await hideDocuments(tx, nos);
       });
     },
   };

@@ -1,10 +1,11 @@
-import type { FeedEntry, Ledger } from '../../ports/ledger.ts';
+import type { FeedEntry, Ledger, Repaired } from '../../ports/ledger.ts';
 import type { TupleChange } from '../../ports/tuple-log.ts';
 import { batches } from '../../types/batches.ts';
-import { difference, type Tuple, type TupleKey, tupleKey } from '../../types/tuple.ts';
+import { difference, type TupleKey, tupleKey } from '../../types/tuple.ts';
 import type { Database, Queryable } from './database.ts';
 import { noStore } from './engine-stores.ts';
-import { applyTuples, keyColumns, lockVersion, selectTuples, type TupleRow, toTuple } from './tuples.ts';
+import { all, among, changedSince, pages } from './tuple-queries.ts';
+import { applyTuples, keyColumns, lockVersion, type TupleRow } from './tuples.ts';
 
 /** Tuples of one statement. */
 const BATCH = 1_000;
@@ -72,14 +73,7 @@ export function postgresLedger(database: Database): Ledger {
           [tenant, from.last === undefined ? null : JSON.stringify(from.last), JSON.stringify(last)],
         );
         if (rowCount === 0) return false;
-        await lockVersion(tx, tenant);
-        const newer = new Set((await changedSince(tx, tenant, from.version)).map(tupleKey));
-        const latest = latestOf(changes).filter((change) => !newer.has(tupleKey(keyOf(change))));
-        for (const batch of batches(latest, BATCH)) {
-          const wanted = batch.flatMap((change) => (change.kind === 'written' ? [change.tuple] : []));
-          const held = await among(tx, tenant, batch.map(keyOf));
-          await applyTuples(tx, tenant, difference(held, wanted));
-        }
+        await bringTo(tx, tenant, from.version, changes);
         return true;
       });
     },
@@ -103,6 +97,7 @@ export function postgresLedger(database: Database): Ledger {
     },
 
     tuples: (tenant) => all(database, tenant),
+    pages: (tenant) => pages(database, tenant),
 
     replace(tenant, tuples, last, generation) {
       return database.transaction(async (tx) => {
@@ -121,7 +116,48 @@ export function postgresLedger(database: Database): Ledger {
           await applyTuples(tx, tenant, { deletes: [], writes: batch });
       });
     },
+
+    async takeRepair(tenant, periodMs) {
+      const { rowCount } = await database.query(
+        `UPDATE engine_stores SET repaired_at = now() WHERE tenant = $1 AND closed IS NULL
+           AND (repaired_at IS NULL OR repaired_at <= now() - $2 * interval '1 millisecond')`,
+        [tenant, periodMs],
+      );
+      return rowCount === 1;
+    },
+
+    repair(tenant, version, changes) {
+      return database.transaction(async (tx) => {
+        // In the order of the other writers: this row, then the version.
+        const { rowCount } = await tx.query(
+          `SELECT FROM engine_stores WHERE tenant = $1 AND closed IS NULL FOR UPDATE`,
+          [tenant],
+        );
+        return rowCount === 0 ? { written: 0, deleted: 0 } : bringTo(tx, tenant, version, changes);
+      });
+    },
   };
+}
+
+/** Under the lock of the version. What the copy has changed since `version` stays. */
+async function bringTo(
+  tx: Queryable,
+  tenant: string,
+  version: number,
+  changes: readonly TupleChange[],
+): Promise<Repaired> {
+  await lockVersion(tx, tenant);
+  const newer = new Set((await changedSince(tx, tenant, version)).map(tupleKey));
+  const latest = latestOf(changes).filter((change) => !newer.has(tupleKey(keyOf(change))));
+  let [written, deleted] = [0, 0];
+  for (const batch of batches(latest, BATCH)) {
+    const wanted = batch.flatMap((change) => (change.kind === 'written' ? [change.tuple] : []));
+    const held = await among(tx, tenant, batch.map(keyOf));
+    const done = await applyTuples(tx, tenant, difference(held, wanted));
+    written += done.written;
+    deleted += done.deleted;
+  }
+  return { written, deleted };
 }
 
 /** Each tuple's last change counts. */
@@ -129,28 +165,6 @@ function latestOf(changes: readonly TupleChange[]): readonly TupleChange[] {
   return [...new Map(changes.map((change) => [tupleKey(keyOf(change)), change])).values()];
 }
 
-async function changedSince(tx: Queryable, tenant: string, version: number): Promise<readonly TupleKey[]> {
-  const { rows } = await tx.query<TupleRow>(
-    `SELECT object, relation, "user" FROM relationship_changes WHERE tenant = $1 AND version > $2`,
-    [tenant, version],
-  );
-  return rows;
-}
-
 function keyOf(change: TupleChange): TupleKey {
   return change.kind === 'written' ? change.tuple : change.key;
-}
-
-async function all(from: Queryable, tenant: string): Promise<readonly Tuple[]> {
-  const { rows } = await from.query<TupleRow>(`${selectTuples} WHERE tenant = $1`, [tenant]);
-  return rows.map(toTuple);
-}
-
-async function among(tx: Queryable, tenant: string, keys: readonly TupleKey[]): Promise<readonly Tuple[]> {
-  const { rows } = await tx.query<TupleRow>(
-    `${selectTuples} WHERE tenant = $1
-     AND (object, relation, "user") IN (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]))`,
-    [tenant, ...keyColumns(keys)],
-  );
-  return rows.map(toTuple);
 }

@@ -90,7 +90,7 @@ export function postgresOutbox(database: Database): Outbox {
       await database.transaction(async (tx) => {
         await lockDocument(tx, step);
         await finish(tx, step);
-        await hideDocuments(tx, [step.documentNo]);
+        await adjustStatistics(tx, [step.documentNo], -1);
         await tx.query(
           `UPDATE documents SET published_version = $2
            WHERE no = $1 AND NOT EXISTS (SELECT FROM outbox WHERE document_no = $1 AND step = 'delete')`,
@@ -111,6 +111,7 @@ export function postgresOutbox(database: Database): Outbox {
           step.documentNo,
           step.version,
         ]);
+        await noteChanged(tx, [step.documentNo]);
       });
     },
 
@@ -139,6 +140,21 @@ export function postgresOutbox(database: Database): Outbox {
 export async function hideDocuments(tx: Queryable, nos: readonly number[]): Promise<void> {
   await adjustStatistics(tx, nos, -1);
   await tx.query(`UPDATE documents SET published_version = NULL WHERE no = ANY($1::bigint[])`, [nos]);
+  await noteChanged(tx, nos);
+}
+
+/** For the permission index. The last statement of its transaction: until that ends, nobody else can raise the version. */
+async function noteChanged(tx: Queryable, nos: readonly number[]): Promise<void> {
+  await tx.query(
+    `WITH raised AS (
+       INSERT INTO relationship_versions AS v (tenant, version)
+       SELECT DISTINCT tenant, 1 FROM documents WHERE no = ANY($1::bigint[])
+       ON CONFLICT (tenant) DO UPDATE SET version = v.version + 1 RETURNING tenant, version)
+     UPDATE documents d SET changed = raised.version, chunks = (
+       SELECT count(*) FROM chunks c WHERE c.document_no = d.no AND c.version = d.published_version)
+     FROM raised WHERE d.tenant = raised.tenant AND d.no = ANY($1::bigint[])`,
+    [nos],
+  );
 }
 
 /** Adds the published chunks of documents to their tenant's statistics, or takes them out. */

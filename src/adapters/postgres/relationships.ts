@@ -1,12 +1,16 @@
 import type { Relationships } from '../../ports/engine.ts';
-import type { TupleChange, TupleLog } from '../../ports/tuple-log.ts';
+import type { DocumentLog, DocumentState, TupleChange, TupleLog } from '../../ports/tuple-log.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import type { Tuple } from '../../types/tuple.ts';
 import type { Database, Queryable } from './database.ts';
+import { pages } from './tuple-queries.ts';
 import { applyTuples, lockVersion, selectTuples, type TupleRow, toTuple, tupleColumns } from './tuples.ts';
 
+/** Documents of one page. */
+const PAGE = 1_000;
+
 /** Relationships in the store itself, for the embedded engine. */
-export function postgresRelationships(database: Database): Relationships & TupleLog {
+export function postgresRelationships(database: Database): Relationships & TupleLog & DocumentLog {
   const selectVersion = `SELECT version FROM relationship_versions WHERE tenant = $1`;
 
   async function version(tenant: string): Promise<number> {
@@ -43,15 +47,6 @@ export function postgresRelationships(database: Database): Relationships & Tuple
       return rows.map(toTuple);
     },
 
-    async snapshot(tenant) {
-      return database.transaction(async (tx) => {
-        await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-        const { rows } = await tx.query<TupleRow>(`${selectTuples} WHERE tenant = $1`, [tenant]);
-        const held = await tx.query<{ version: number }>(selectVersion, [tenant]);
-        return { version: held.rows[0]?.version ?? 0, tuples: rows.map(toTuple) };
-      });
-    },
-
     async changesSince(tenant, since) {
       const { rows } = await database.query<TupleRow & { version: number; written: boolean }>(
         `SELECT version, written, object, relation, "user", condition FROM relationship_changes
@@ -59,6 +54,29 @@ export function postgresRelationships(database: Database): Relationships & Tuple
         [tenant, since],
       );
       return { version: rows.at(-1)?.version ?? since, changes: rows.map(toChange) };
+    },
+
+    pages: (tenant) => pages(database, tenant),
+
+    async *documentPages(tenant) {
+      for (let last = 0; ; ) {
+        const { rows } = await database.query<DocumentState>(
+          `SELECT no AS number, id, chunks FROM documents WHERE tenant = $1 AND no > $2 ORDER BY no LIMIT ${PAGE}`,
+          [tenant, last],
+        );
+        const end = rows.at(-1);
+        if (end === undefined) return;
+        yield rows;
+        last = end.number;
+      }
+    },
+
+    async documentsSince(tenant, since) {
+      const { rows } = await database.query<DocumentState>(
+        `SELECT no AS number, id, chunks FROM documents WHERE tenant = $1 AND changed > $2`,
+        [tenant, since],
+      );
+      return rows;
     },
   };
 }

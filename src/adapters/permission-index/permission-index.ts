@@ -1,0 +1,149 @@
+import type { Model } from '../../evaluator/model.ts';
+import { compilePlan, type Plan } from '../../permission-index/plan.ts';
+import { PublishedDocuments } from '../../permission-index/published-documents.ts';
+import { RelationshipGraph } from '../../permission-index/relationship-graph.ts';
+import { MAX_STEPS, walk } from '../../permission-index/walk.ts';
+import type { PermissionIndex, Scope } from '../../ports/permission-index.ts';
+import type { DocumentLog, DocumentState, TupleChange, TupleLog } from '../../ports/tuple-log.ts';
+import { DocumentSet } from '../../types/document-set.ts';
+import { UpToDate } from '../../types/up-to-date.ts';
+
+/** Bytes of bitmaps that are kept for a tenant until its version moves. */
+const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+
+/** What a reader may find; `undefined` where the walk was given up. */
+type Findable = { readonly documents: DocumentSet; readonly chunks: number } | undefined;
+
+/** One tenant's relationships and documents in memory. */
+export type Held = {
+  version: number;
+  readonly graph: RelationshipGraph;
+  readonly documents: PublishedDocuments;
+  /** By reader, or by all of them, as of `version`. */
+  readonly kept: Map<string, Findable>;
+  keptBytes: number;
+};
+
+export type InMemoryIndex = PermissionIndex & {
+  readonly plan: Plan;
+  /** For explanations. */
+  held(tenant: string): Promise<Held>;
+};
+
+/** The permission index in memory, never older than the database at the time of the question. */
+export function permissionIndex(
+  model: Model,
+  guarded: { readonly type: string; readonly relation: string },
+  log: TupleLog & DocumentLog,
+  maxSteps = MAX_STEPS,
+): InMemoryIndex {
+  const plan = compilePlan(model, guarded);
+  const copies = new Map<string, UpToDate<Held>>();
+
+  function held(tenant: string): Promise<Held> {
+    let copy = copies.get(tenant);
+    if (copy === undefined) {
+      copies.set(tenant, (copy = new UpToDate((before) => catchUp(plan, log, tenant, before))));
+    }
+    return copy.current();
+  }
+
+  return {
+    plan,
+    held,
+    async scope(tenant, readers): Promise<Scope> {
+      const state = await held(tenant);
+      const watermark = String(state.version);
+      const found = keptOr(state, readers.join(' '), () => findableByAll(state, readers, maxSteps));
+      return found === undefined
+        ? { watermark, kind: 'everywhere', why: `Whoever asks has more than ${maxSteps} ways to documents.` }
+        : { watermark, kind: 'documents', ...found };
+    },
+  };
+}
+
+async function catchUp(
+  plan: Plan,
+  log: TupleLog & DocumentLog,
+  tenant: string,
+  held: Held | undefined,
+): Promise<Held> {
+  if (held === undefined) return load(plan, log, tenant);
+  const newest = await log.version(tenant);
+  if (newest === held.version) return held;
+  // Awaited before anything is changed: whoever fails half-way leaves what was held as it was.
+  const { version, changes } = await log.changesSince(tenant, held.version);
+  // They may be newer than the relationships read before them, and come again at the next turn.
+  takeDocuments(held, await log.documentsSince(tenant, held.version));
+  take(held, changes);
+  held.version = Math.max(newest, version);
+  held.kept.clear();
+  held.keptBytes = 0;
+  return held;
+}
+
+/** Page by page, and then what has changed since before the first. */
+async function load(plan: Plan, log: TupleLog & DocumentLog, tenant: string): Promise<Held> {
+  const began = await log.version(tenant);
+  const held: Held = {
+    version: began,
+    graph: new RelationshipGraph(plan),
+    documents: new PublishedDocuments(),
+    kept: new Map(),
+    keptBytes: 0,
+  };
+  for await (const page of log.pages(tenant)) {
+    for (const tuple of page) held.graph.add(tuple);
+  }
+  for await (const page of log.documentPages(tenant)) takeDocuments(held, page);
+  return catchUp(plan, log, tenant, held);
+}
+
+function take({ graph }: Held, changes: readonly TupleChange[]): void {
+  for (const change of changes) {
+    if (change.kind === 'written') graph.add(change.tuple);
+    else graph.delete(change.key);
+  }
+}
+
+function takeDocuments({ graph, documents }: Held, states: readonly DocumentState[]): void {
+  const { type } = graph.plan.guarded;
+  for (const { number, id, chunks } of states) documents.set(graph.intern(`${type}:${id}`), number, chunks);
+}
+
+/** By all of those whose walk came to an end: leaving one out only widens. */
+function findableByAll(held: Held, readers: readonly string[], maxSteps: number): Findable {
+  if (readers.length === 0) return { documents: DocumentSet.empty, chunks: 0 };
+  const known = readers.flatMap(
+    (reader) => keptOr(held, reader, () => findableBy(held, reader, maxSteps)) ?? [],
+  );
+  if (known.length <= 1) return known[0];
+  const documents = known.map((each) => each.documents).reduce((all, one) => all.and(one));
+  return { documents, chunks: held.documents.chunksOf(documents) };
+}
+
+function findableBy({ graph, documents }: Held, reader: string, maxSteps: number): Findable {
+  const numbers: number[] = [];
+  const found = (object: number) => {
+    const number = documents.numberOf(object);
+    if (number !== undefined) numbers.push(number);
+  };
+  if (!walk(graph, reader, found, { maxSteps })) return undefined;
+  const set = DocumentSet.of(numbers);
+  return { documents: set, chunks: documents.chunksOf(set) };
+}
+
+function keptOr(held: Held, name: string, find: () => Findable): Findable {
+  if (held.kept.has(name)) return held.kept.get(name);
+  const found = find();
+  // As for one reader, who is all of them.
+  if (held.kept.has(name)) return found;
+  const bytes = found?.documents.bits.length ?? 0;
+  if (held.keptBytes + bytes > MAX_KEPT_BYTES) {
+    held.kept.clear();
+    held.keptBytes = 0;
+  }
+  held.keptBytes += bytes;
+  held.kept.set(name, found);
+  return found;
+}
