@@ -4,6 +4,8 @@ export type Question = {
   readonly tenant: string;
   readonly query: string;
   readonly filter?: Filter;
+  /** Engine ids of all who must be able to read what is found: the person and, where one asks, the agent. */
+  readonly readers: readonly string[];
 };
 
 /** A document as search sees it: permissions are about documents, so these are what is checked. */
@@ -38,4 +40,20 @@ export interface CandidateSearch {
   within(documents: readonly RankedDocument[], k: number): Promise<readonly Candidate[]>;
   /** Whether the order given so far is exact, and not that of an approximate index. */
   exact(): boolean;
+  /** Whether only documents are given that the permission index takes for readable, so that most will be allowed. */
+  readonly narrowed: boolean;
+  /** The version of the relationships that the permission index narrowed it by; absent where it was not asked. */
+  readonly watermark?: string;
+  /** For administrators only: it tells of how much one may read. */
+  route(): Route;
 }
+
+/** How a search went about it. */
+export type Route = {
+  readonly name: 'nothing' | 'listed' | 'scan' | 'approximate' | 'one document';
+  /** A sentence. */
+  readonly why: string;
+  /** What the permission index and the filter left to search; absent where the index could not say. */
+  readonly documents?: number;
+  readonly chunks?: number;
+};

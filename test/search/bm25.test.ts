@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
-import { lexicalQuery } from '../../src/adapters/postgres/search/bm25.ts';
+import { describe, expect, it, test } from 'vitest';
+import { forStemmer, lexicalQuery } from '../../src/adapters/postgres/search/bm25.ts';
 
 const lexeme = (name: string, dimension: number, chunks: number) => ({ lexeme: name, dimension, chunks });
 
@@ -27,5 +27,16 @@ describe('lexicalQuery', () => {
   test('quotes lexemes, and stays above zero when a count runs ahead of the collection', () => {
     expect(lexicalQuery([lexeme("o'neil\\", 1, 1)], 10)?.rarest).toBe("'o''neil\\\\'");
     expect(lexicalQuery([lexeme('a', 1, 12)], 10)?.bound).toBeGreaterThan(0);
+  });
+});
+
+describe('a text as the stemmer is given it', () => {
+  it.each([
+    ['It was added, adding errors: Egging.', 'It was add, add errors: Egg.'],
+    // Postgres ends a word at an underscore.
+    ['pods_added and added_per_sync', 'pods_add and add_per_sync'],
+    ['padded, paddings, adder', 'padded, paddings, adder'],
+  ])('%s', (text, given) => {
+    expect(forStemmer(text)).toBe(given);
   });
 });

@@ -12,8 +12,11 @@ export type Database = Queryable & {
    * only, whose best plan does not depend on the values.
    */
   prepared<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>>;
-  /** Runs `work` in one transaction: all of it or nothing. Keep it short, for an embedded store has one session. */
-  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` in one transaction: all of it or nothing. Keep it short, for an embedded store has one session. `settings`
+   * are SQL, `SET LOCAL …`, and cost no round trip of their own.
+   */
+  transaction<T>(work: (tx: Queryable) => Promise<T>, settings?: string): Promise<T>;
   /** Calls and connections that failed since the start. */
   failures(): number;
   /** Connections there are, those among them that do nothing, and callers who wait for one. */
@@ -58,7 +61,7 @@ export function openDatabase(config: pg.PoolConfig): Database {
   return {
     prepared: (text, values) => run((pool) => pool.query({ name: nameOf(text), text, values })),
     query: (text, values) => run((pool) => pool.query(text, values)),
-    transaction: (work) => run((pool) => inTransaction(pool, work)),
+    transaction: (work, settings) => run((pool) => inTransaction(pool, work, settings)),
     failures: () => failures,
     connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close() {
@@ -76,7 +79,11 @@ function openPool(config: pg.PoolConfig, onFailure: () => void): pg.Pool {
   return pool;
 }
 
-async function inTransaction<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (tx: Queryable) => Promise<T>,
+  settings = '',
+): Promise<T> {
   const client = await pool.connect();
   let broken = false;
   const tx: Queryable = {
@@ -91,7 +98,7 @@ async function inTransaction<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<
     },
   };
   try {
-    await tx.query('BEGIN');
+    await tx.query(`BEGIN; ${settings}`);
     const result = await work(tx);
     await tx.query('COMMIT');
     return result;

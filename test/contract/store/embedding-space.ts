@@ -7,6 +7,7 @@ import {
 import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/candidate-index.ts';
 import { hasVectorIndex } from '../../../src/adapters/postgres/search/vector-index.ts';
 import type { Embeddings } from '../../../src/ports/embeddings.ts';
+import { everywhere } from '../../search/scopes.ts';
 import { newTenant, publish, type Store } from './stores.ts';
 
 const letters: Embeddings = {
@@ -32,8 +33,8 @@ export function embeddingSpaceContract(opened: () => Store): void {
       await expect(useEmbeddingSpace(owner, embeddings)).rejects.toThrow('clearance reembed');
       // Its vectors were of the former dimension.
       expect(await hasVectorIndex(database)).toBe(false);
-      const index = postgresCandidateIndex(database, letters);
-      const search = await index.open({ tenant, query: 'b' }, AbortSignal.timeout(10_000));
+      const index = postgresCandidateIndex(database, letters, everywhere);
+      const search = await index.open({ tenant, query: 'b', readers: [] }, AbortSignal.timeout(10_000));
       expect((await search.next(5)).documents).toMatchObject([{ documentId: 'a' }]);
     });
   });

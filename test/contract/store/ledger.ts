@@ -118,6 +118,40 @@ export function ledgerContract(opened: () => Store): void {
       expect(await ledger().tuples(tenant)).toEqual([]);
     });
 
+    it('that is repaired, but for what it has changed since the reading, and by one at a time', async () => {
+      const tenant = await pinned();
+      const many = Array.from({ length: 2_500 }, (_, i) => ({ ...anne, object: `document:${i}` }));
+      await ledger().replace(tenant, [...many, anne], undefined, 1);
+      const { version } = await ledger().state(tenant);
+      await ledger().confirm(tenant, 2, { writes: [], deletes: [anne] });
+      const changes = [
+        ...many.map((key) => ({ kind: 'deleted' as const, key })),
+        ...[sometimes, bob].map((tuple) => ({ kind: 'written' as const, tuple })),
+      ];
+      expect(await ledger().repair(tenant, version, changes)).toEqual({ written: 1, deleted: 2_500 });
+      expect(await ledger().tuples(tenant)).toEqual([bob]);
+
+      const taken = await Promise.all([1, 2, 3].map(() => ledger().takeRepair(tenant, 60_000)));
+      expect(taken.toSorted()).toEqual([false, false, true]);
+      expect(await ledger().takeRepair(tenant, 0)).toBe(true);
+      await ledger().close(tenant, 'restored');
+      expect(await ledger().takeRepair(tenant, 0)).toBe(false);
+      const { version: now } = await ledger().state(tenant);
+      const nothing = { written: 0, deleted: 0 };
+      expect(await ledger().repair(tenant, now, [{ kind: 'deleted', key: bob }])).toEqual(nothing);
+    });
+
+    it('that is read page by page', async () => {
+      const tenant = await pinned();
+      const many = Array.from({ length: 2_500 }, (_, i) => ({ ...anne, object: `document:${i}` }));
+      await ledger().replace(tenant, [...many, sometimes], undefined, 1);
+      const pages: (readonly Tuple[])[] = [];
+      for await (const page of ledger().pages(tenant)) pages.push(page);
+      expect(pages.map(({ length }) => length)).toEqual([1_000, 1_000, 501]);
+      expect(sorted(pages.flat())).toEqual(sorted([...many, sometimes]));
+      for await (const page of ledger().pages(await pinned())) expect(page).toBeUndefined();
+    });
+
     it('that stays closed, for the first reason, until it is replaced', async () => {
       const tenant = await pinned();
       const many = Array.from({ length: 2_500 }, (_, i) => ({ ...anne, object: `document:${i}` }));

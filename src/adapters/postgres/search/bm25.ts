@@ -18,7 +18,8 @@ const K1 = 1.2;
 /** Dimensions of `weights`: see migration 1, `lexeme_dimension`. */
 const DIMENSIONS = 536_870_912;
 
-const DOUBLED = /(?<![\p{L}\p{N}_])([aeo](?:bb|dd|ff|gg|mm|nn|pp|rr|tt))(?:ed|ing)(?![\p{L}\p{N}_])/giu;
+/** Whole words, as Postgres sees them: an underscore ends one. */
+const DOUBLED = /(?<![\p{L}\p{N}])([aeo](?:bb|dd|ff|gg|mm|nn|pp|rr|tt))(?:ed|ing)(?![\p{L}\p{N}])/giu;
 
 /**
  * A text as the stemmer is given it. Postgres 18 leaves the double letter in "add" and "err" when it takes away -ed and

@@ -1,23 +1,35 @@
 import type { Embeddings } from '../../../ports/embeddings.ts';
+import type { PermissionIndex } from '../../../ports/permission-index.ts';
 import type { CandidateIndex } from '../../../ports/search.ts';
 import { ClearanceError } from '../../../types/errors.ts';
 import { type Filter, filterFields } from '../../../types/filter.ts';
 import type { Database } from '../database.ts';
 import { forStemmer, lexicalQuery, type QueryLexeme } from './bm25.ts';
+import { DEFAULT_TUNING, type Tuning } from './choose-route.ts';
 import { documentSearch } from './document-search.ts';
-import { exactSearch } from './exact-search.ts';
 import type { PreparedQuestion } from './question-sql.ts';
-import { thresholdSearch } from './threshold-search.ts';
+import { routedSearch } from './routed-search.ts';
+import { searchedBy } from './searched.ts';
 import { vectorIndexIsReady } from './vector-index.ts';
 
-export function postgresCandidateIndex(database: Database, embeddings: Embeddings): CandidateIndex {
+export function postgresCandidateIndex(
+  database: Database,
+  embeddings: Embeddings,
+  permissions: PermissionIndex,
+  tuning: Tuning = DEFAULT_TUNING,
+): CandidateIndex {
   return {
-    async open({ tenant, query, filter }, signal) {
+    async open(asked, signal) {
+      const { tenant, query, filter } = asked;
       if (filter !== undefined) await refuseUnknownFields(database, tenant, filter);
-      const [embedding] = await embeddings.embed([query], signal);
+      const [searched, [embedding], statistics] = await Promise.all([
+        searchedBy(database, permissions, asked),
+        embeddings.embed([query], signal),
+        queryStatistics(database, tenant, query),
+      ]);
       if (embedding === undefined)
         throw new ClearanceError('embeddings_unavailable', 'The query was not embedded.');
-      const { chunks, lexemes, indexed } = await queryStatistics(database, tenant, query);
+      const { chunks, lexemes, total, indexed } = statistics;
       const question: PreparedQuestion = {
         tenant,
         embedding: vectorLiteral(embedding),
@@ -26,7 +38,8 @@ export function postgresCandidateIndex(database: Database, embeddings: Embedding
         denseWeight: embeddings.denseWeight,
         ...(filter === undefined ? {} : { filter }),
       };
-      return indexed ? thresholdSearch(database, question) : exactSearch(database, question);
+      const rows = searched.chunks ?? chunks;
+      return routedSearch(database, question, searched, { rows, total, indexed }, tuning);
     },
 
     openDocument: (tenant, documentId) => documentSearch(database, tenant, documentId),
@@ -42,7 +55,13 @@ export function vectorLiteral(vector: Float32Array): string {
   return `[${vector.map((x) => Math.round(x * 2_048) / 2_048).join(',')}]`;
 }
 
-type Statistics = { readonly chunks: number; readonly lexemes: QueryLexeme[]; readonly indexed: boolean };
+type Statistics = {
+  readonly chunks: number;
+  readonly lexemes: QueryLexeme[];
+  /** Chunks of all tenants. */
+  readonly total: number;
+  readonly indexed: boolean;
+};
 
 async function queryStatistics(database: Database, tenant: string, query: string): Promise<Statistics> {
   const { rows } = await database.prepared<Statistics>(
@@ -50,10 +69,11 @@ async function queryStatistics(database: Database, tenant: string, query: string
        SELECT jsonb_agg(jsonb_build_object('lexeme', q.lexeme, 'dimension', f.dimension, 'chunks', f.chunks))
        FROM unnest(to_tsvector('english', $2)) q
        JOIN lexeme_frequencies f ON f.tenant = $1 AND f.dimension = lexeme_dimension(q.lexeme)
-     ), '[]') AS lexemes, ${vectorIndexIsReady} AS indexed`,
+     ), '[]') AS lexemes, (SELECT coalesce(sum(chunks), 0)::bigint FROM collections) AS total,
+     ${vectorIndexIsReady} AS indexed`,
     [tenant, forStemmer(query)],
   );
-  return rows[0] ?? { chunks: 0, lexemes: [], indexed: false };
+  return rows[0] ?? { chunks: 0, lexemes: [], total: 0, indexed: false };
 }
 
 async function refuseUnknownFields(database: Database, tenant: string, filter: Filter): Promise<void> {

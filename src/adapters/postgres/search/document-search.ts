@@ -6,6 +6,8 @@ export function documentSearch(database: Database, tenant: string, documentId: s
   let asked = false;
   return {
     exact: () => true,
+    narrowed: true,
+    route: () => ({ name: 'one document', why: 'One document was asked for by its id.' }),
 
     async next() {
       // Postgres refuses a NUL, even in a question.

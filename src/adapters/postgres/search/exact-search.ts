@@ -1,64 +1,110 @@
-import type { Candidate, CandidateSearch, RankedDocument } from '../../../ports/search.ts';
-import type { Queryable } from '../database.ts';
+import type { CandidateSearch, RankedDocument } from '../../../ports/search.ts';
+import type { Database, Queryable } from '../database.ts';
+import type { ExactRoute } from './choose-route.ts';
 import { type PreparedQuestion, searchSql } from './question-sql.ts';
+import { isSearched, type Searched } from './searched.ts';
 
-/** Documents that one scan brings; a walk that goes further has run out of every budget. */
+/** Documents that the last ranking brings; a walk that goes further has run out of every budget. */
 const MAX_RANKED = 20_000;
+/** Chunks that the first ranking brings at least, and the second. Each is looked up among the documents. */
+const FEW = 40;
+const MORE = 500;
+/** Some chunks are of one document. */
+const CHUNKS_PER_DOCUMENT = 4;
+/** Chunks of a list so short that Postgres looks them up one by one without being told to. */
+const SHORT = 500;
 
-type RankedRow = { document_id: string; version: number; score: number };
-
-/** One scan over every chunk of the tenant: exact and its own proof, and the fastest way to search up to some 50,000. */
-export function exactSearch(database: Queryable, question: PreparedQuestion): CandidateSearch {
-  let ranking: readonly RankedDocument[] | undefined;
-  let given = 0;
+/** Every searched document, by the fused score of its best chunk: exact and its own proof. Gives none that is `given`. */
+export function exactSearch(
+  database: Database,
+  question: PreparedQuestion,
+  searched: Searched,
+  by: ExactRoute,
+  given = new Set<string>(),
+): Pick<CandidateSearch, 'next'> {
+  let brought = searched.narrowed ? 0 : MORE;
+  let left: readonly RankedDocument[] = [];
+  let all = false;
 
   return {
-    exact: () => true,
     async next(count) {
-      ranking ??= await rankDocuments(database, question);
-      const documents = ranking.slice(given, given + count);
-      given += documents.length;
-      return { documents, exhausted: given === ranking.length && ranking.length < MAX_RANKED };
+      while (left.length < count && !all && brought < MAX_RANKED) {
+        brought = nextLimit(brought, count);
+        const ranking = await rankDocuments(database, question, searched, by, brought);
+        all = ranking.all;
+        left = ranking.documents.filter(({ documentId }) => !given.has(documentId));
+      }
+      const documents = left.slice(0, count);
+      left = left.slice(count);
+      for (const { documentId } of documents) given.add(documentId);
+      return { documents, exhausted: all && left.length === 0 };
     },
-    within: (documents, k) => bestWithin(database, question, documents, k),
   };
 }
 
-/** Every document, by the fused score of its best chunk. */
-export async function rankDocuments(
-  database: Queryable,
-  question: PreparedQuestion,
-): Promise<readonly RankedDocument[]> {
-  const sql = searchSql(question);
-  const { rows } = await database.query<RankedRow>(
-    `SELECT d.id AS document_id, d.published_version AS version, best.score
-     FROM (SELECT d.no, max(${sql.fused}) AS score ${sql.searchable} GROUP BY d.no) best
-     JOIN documents d ON d.no = best.no
-     ORDER BY best.score DESC, d.id LIMIT ${MAX_RANKED}`,
-    sql.values,
-  );
-  return rows.map((row) => ({ documentId: row.document_id, version: row.version, score: row.score }));
+/** Where most documents will be allowed, few are needed. */
+function nextLimit(brought: number, count: number): number {
+  if (brought === 0 && CHUNKS_PER_DOCUMENT * count < MORE) return Math.max(FEW, CHUNKS_PER_DOCUMENT * count);
+  return brought < MORE ? MORE : MAX_RANKED;
 }
 
-export async function bestWithin(
-  database: Queryable,
+type Ranking = { readonly documents: readonly RankedDocument[]; readonly all: boolean };
+type Row = { readonly document_id: string | null; readonly version: number; readonly score: number };
+
+/** What is hidden or replaced is ranked and then left out, so that only a ranking that came up short is all there is. */
+async function rankDocuments(
+  database: Database,
   question: PreparedQuestion,
-  documents: readonly RankedDocument[],
-  k: number,
-): Promise<readonly Candidate[]> {
+  searched: Searched,
+  by: ExactRoute,
+  limit: number,
+): Promise<Ranking> {
+  const [text, values] = rankingSql(question, searched, by, limit);
+  const ranked = (queryable: Queryable) => queryable.query<Row>(text, values);
+  const { rows } = await (by === 'listed' && (searched.chunks ?? SHORT) < SHORT
+    ? ranked(database)
+    : database.transaction(
+        ranked,
+        // To compile a statement for a table read once takes longer than it saves.
+        `SET LOCAL jit = off; ${by === 'listed' ? 'SET LOCAL enable_seqscan = off' : ''}`,
+      ));
+  const all = rows.length < limit;
+  // Of the rest, some may score as low as the last.
+  const least = all || limit === MAX_RANKED ? Number.NEGATIVE_INFINITY : (rows.at(-1)?.score ?? 0);
+  const best = new Map<string, RankedDocument>();
+  for (const { document_id, version, score } of rows) {
+    if (document_id === null || score <= least || best.has(document_id)) continue;
+    best.set(document_id, { documentId: document_id, version, score });
+  }
+  return { documents: [...best.values()], all };
+}
+
+/** Chunks, and in the last ranking documents: to group all of them takes as long as to score them. */
+function rankingSql(
+  question: PreparedQuestion,
+  searched: Searched,
+  by: ExactRoute,
+  limit: number,
+): [text: string, values: unknown[]] {
   const sql = searchSql(question);
-  const ids = sql.bind(documents.map((document) => document.documentId));
-  const versions = sql.bind(documents.map((document) => document.version));
-  const { rows } = await database.query<RankedRow & { chunk_id: number }>(
-    `SELECT c.id AS chunk_id, d.id AS document_id, c.version, ${sql.fused} AS score ${sql.searchable}
-       AND (d.id, c.version) IN (SELECT * FROM unnest(${ids}::text[], ${versions}::int[]))
-     ORDER BY score DESC, d.id, c.ordinal LIMIT ${sql.bind(k)}`,
-    sql.values,
-  );
-  return rows.map((row) => ({
-    documentId: row.document_id,
-    version: row.version,
-    chunkId: String(row.chunk_id),
-    score: row.score,
-  }));
+  const where =
+    by === 'listed' && searched.documents !== undefined
+      ? `c.document_no = ANY(${sql.bind(arrayLiteral(searched.documents.numbers()))}::bigint[])`
+      : isSearched(searched, question.tenant, sql.bind);
+  const chunks = `SELECT c.document_no, c.version, ${sql.fused} AS score FROM chunks c WHERE ${where}`;
+  const ranked =
+    limit < MAX_RANKED
+      ? chunks
+      : `SELECT document_no, version, max(score) AS score FROM (${chunks}) chunks GROUP BY 1, 2`;
+  const text = `SELECT d.id AS document_id, best.version, best.score
+     FROM (${ranked} ORDER BY score DESC LIMIT ${limit}) best
+     LEFT JOIN LATERAL (
+       SELECT id FROM documents WHERE no = best.document_no AND published_version = best.version
+         AND tenant = ${sql.bind(question.tenant)} OFFSET 0) d ON true
+     ORDER BY best.score DESC, d.id`;
+  return [text, sql.values];
+}
+
+function arrayLiteral(numbers: readonly number[]): string {
+  return `{${numbers.join(',')}}`;
 }

@@ -1,6 +1,5 @@
 import type { Filter } from '../../../types/filter.ts';
 import type { LexicalQuery } from './bm25.ts';
-import { filterSql } from './filter-sql.ts';
 
 /** A question made ready for SQL. */
 export type PreparedQuestion = {
@@ -19,7 +18,7 @@ export function lexicalFactor({ lexical, denseWeight }: PreparedQuestion): numbe
   return lexical === undefined ? 0 : (1 - denseWeight) / lexical.bound;
 }
 
-/** The parts of a search statement over `chunks c`, `documents d` and, where filtered, `versions v`. */
+/** The parts of a search statement over `chunks c`. */
 export type SearchSql = {
   /** Adds a parameter and returns its placeholder. */
   readonly bind: (value: unknown) => string;
@@ -28,8 +27,6 @@ export type SearchSql = {
   readonly lexical: string;
   /** w * cosine + (1 - w) * bm25 / bound(query): it depends on no other candidate. */
   readonly fused: string;
-  /** FROM and WHERE: the published chunks of the tenant that satisfy the filter. */
-  readonly searchable: string;
 };
 
 export function searchSql(question: PreparedQuestion): SearchSql {
@@ -37,15 +34,9 @@ export function searchSql(question: PreparedQuestion): SearchSql {
   const bind = (value: unknown) => `$${values.push(value)}`;
   const dense = `-(c.embedding <#> ${bind(question.embedding)}::vector)`;
   const lexical =
-    question.lexical === undefined ? '0' : `-(c.weights <#> ${bind(question.lexical.sparse)}::sparsevec)`;
+    question.lexical === undefined
+      ? '0::float8'
+      : `-(c.weights <#> ${bind(question.lexical.sparse)}::sparsevec)`;
   const fused = `${bind(question.denseWeight)}::float8 * ${dense} + ${bind(lexicalFactor(question))}::float8 * ${lexical}`;
-  const versions =
-    question.filter === undefined
-      ? ''
-      : 'JOIN versions v ON v.document_no = d.no AND v.version = d.published_version';
-  const filter = question.filter === undefined ? '' : `AND ${filterSql(question.filter, bind)}`;
-  const searchable = `FROM chunks c
-    JOIN documents d ON d.no = c.document_no AND d.published_version = c.version ${versions}
-    WHERE d.tenant = ${bind(question.tenant)} ${filter}`;
-  return { bind, values, dense, lexical, fused, searchable };
+  return { bind, values, dense, lexical, fused };
 }

@@ -5,6 +5,12 @@ const VECTOR_INDEX = 'chunks_embedding';
 /** Chunks from which on a scan is too slow. Below, search is exact without any index. */
 const VECTOR_INDEX_FROM = 50_000;
 
+/**
+ * pgvector's defaults (16, 64) overlook too many, however long the list: measured on 341,479 chunks, 1 in 55 of the nearest
+ * ten in a list of 400, and these 1 in 250. Building takes 1.7 times as long (processor time).
+ */
+const BUILD = 'm = 24, ef_construction = 128';
+
 /** SQL: whether it is there and whole. One that is being built, or whose building was cut short, is not used. */
 export const vectorIndexIsReady = `EXISTS (
   SELECT FROM pg_index WHERE indexrelid = to_regclass('${VECTOR_INDEX}') AND indisvalid)`;
@@ -22,7 +28,7 @@ export async function ensureVectorIndex(
   await dropVectorIndex(database);
   await database.query(
     `CREATE INDEX ${concurrently ? 'CONCURRENTLY' : ''} IF NOT EXISTS ${VECTOR_INDEX} ON chunks
-     USING hnsw ((embedding::vector(${dimension})) vector_ip_ops)`,
+     USING hnsw ((embedding::vector(${dimension})) vector_ip_ops) WITH (${BUILD})`,
   );
   return true;
 }

@@ -1,0 +1,73 @@
+/** Microseconds. */
+export type Tuning = {
+  /** A chunk looked up by its document, and scored. */
+  readonly listed: number;
+  /** A chunk that a scan passes over. */
+  readonly scanned: number;
+  /** A chunk that a scan scores. */
+  readonly scored: number;
+  /** A chunk that the vector index brings. */
+  readonly visited: number;
+};
+
+/** Measured on 341,479 chunks of 100 dimensions in the page cache, on two cores. */
+export const DEFAULT_TUNING: Tuning = { listed: 5, scanned: 0.22, scored: 0.2, visited: 60 };
+
+export type Extent = {
+  /** Chunks that may be found. */
+  readonly rows: number;
+  /** Whether they can be looked up one by one: the documents are known. */
+  readonly listable: boolean;
+  /** Chunks in the table, of all tenants: they share one vector index. */
+  readonly total: number;
+  /** Whether there is a vector index. */
+  readonly indexed: boolean;
+};
+
+/** Chunks that the vector index brings at least: near the end of its list it overlooks many. */
+export const SHORTEST_LIST = 300;
+/** Of a list, this part is taken for complete. Measured: recall of 0.99 where permissions follow topics too. */
+export const COMPLETE = 1 / 6;
+/** Chunks that it brings before it is told whether those that may be found are among them. */
+export const FIRST_LOOK = 100;
+/** Exact search costs at least so many times the first look: which is then lost. */
+const WORTH_A_LOOK = 5;
+/** Documents of a usual question. */
+const USUAL = 10;
+
+export type ExactRoute = 'listed' | 'scan';
+
+/** The cheapest that answers a usual question. */
+export function chooseRoute(extent: Extent, tuning: Tuning): ExactRoute | 'approximate' {
+  const { rows, total, indexed } = extent;
+  const length = rows > USUAL ? lengthFor((USUAL * Math.max(total, rows)) / rows) : Number.POSITIVE_INFINITY;
+  return indexed && Math.max(length, WORTH_A_LOOK * FIRST_LOOK) <= affordableLength(extent, tuning)
+    ? 'approximate'
+    : chooseExactRoute(extent, tuning);
+}
+
+/** Both are exact and their own proof: so the cheaper one. */
+export function chooseExactRoute({ rows, listable, total }: Extent, tuning: Tuning): ExactRoute {
+  return listable && listedCost(rows, tuning) <= scanCost(rows, total, tuning) ? 'listed' : 'scan';
+}
+
+/** Chunks of a list that is complete up to a rank. */
+export function lengthFor(rank: number): number {
+  return Math.max(SHORTEST_LIST, Math.ceil(rank / COMPLETE));
+}
+
+/** Chunks that the vector index brings in the time of the cheaper exact route. */
+export function affordableLength(extent: Extent, tuning: Tuning): number {
+  const { rows, total } = extent;
+  const exact =
+    chooseExactRoute(extent, tuning) === 'listed' ? listedCost(rows, tuning) : scanCost(rows, total, tuning);
+  return Math.floor(exact / tuning.visited);
+}
+
+function listedCost(rows: number, { listed }: Tuning): number {
+  return rows * listed;
+}
+
+function scanCost(rows: number, total: number, { scanned, scored }: Tuning): number {
+  return Math.max(total, rows) * scanned + rows * scored;
+}

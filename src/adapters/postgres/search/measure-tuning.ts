@@ -1,0 +1,103 @@
+import { DocumentSet } from '../../../types/document-set.ts';
+import type { Database } from '../database.ts';
+import { DEFAULT_TUNING, type ExactRoute, SHORTEST_LIST, type Tuning } from './choose-route.ts';
+import { exactSearch } from './exact-search.ts';
+import type { PreparedQuestion } from './question-sql.ts';
+import type { Searched } from './searched.ts';
+import { readTwoLists } from './two-lists.ts';
+import { hasVectorIndex } from './vector-index.ts';
+
+const QUESTIONS = 5;
+/** Documents that are looked up: so many that what each statement costs by itself doesn't count. */
+const LISTED = 2_000;
+
+/** What the routes cost on this store and machine: their own statements, with passages of the store as questions. */
+export async function measureTuning(database: Database): Promise<Tuning> {
+  const questions = await sampleQuestions(database);
+  const [first] = questions;
+  if (first === undefined) return DEFAULT_TUNING;
+  const listed = await sampleDocuments(database, first.tenant, LISTED);
+  const one = await sampleDocuments(database, first.tenant, 1);
+  const { rows } = await database.query<{ all: number; tenants: number }>(
+    `SELECT sum(chunks)::bigint AS all, coalesce(sum(chunks) FILTER (WHERE tenant = $1), 0)::bigint AS tenants FROM collections`,
+    [first.tenant],
+  );
+  const { all = 0, tenants = 0 } = rows[0] ?? {};
+
+  const exactly = (searched: Searched, by: ExactRoute) =>
+    median(questions, (question) => exactSearch(database, question, searched, by).next(1));
+  const passed = await exactly(one, 'scan');
+  const scored = await exactly(everyDocument, 'scan');
+  const looked = await exactly(listed, 'listed');
+  const visited = (await hasVectorIndex(database))
+    ? perChunk(await median(questions, (question) => bringNearest(database, question)), SHORTEST_LIST)
+    : DEFAULT_TUNING.visited;
+  return {
+    listed: perChunk(looked, listed.chunks ?? 0),
+    scanned: perChunk(passed, all),
+    scored: perChunk(scored - passed, tenants),
+    visited,
+  };
+}
+
+/** Of one tenant. The words of a passage are its own question's. */
+async function sampleQuestions(database: Database): Promise<PreparedQuestion[]> {
+  const { rows } = await database.query<{
+    tenant: string;
+    embedding: string;
+    dimension: number;
+    weights: string;
+  }>(
+    `SELECT tenant, embedding::text AS embedding, vector_dims(embedding) AS dimension, weights::text AS weights FROM chunks
+     WHERE tenant = (SELECT tenant FROM collections ORDER BY chunks DESC LIMIT 1) ORDER BY random() LIMIT ${QUESTIONS}`,
+  );
+  return rows.map(({ tenant, embedding, dimension, weights }) => ({
+    tenant,
+    embedding,
+    dimension,
+    lexical: { sparse: weights, bound: 1, rarest: '', boundWithoutRarest: 0 },
+    denseWeight: 0.5,
+  }));
+}
+
+async function sampleDocuments(database: Database, tenant: string, count: number): Promise<Searched> {
+  const { rows } = await database.query<{ no: number; chunks: number }>(
+    `SELECT no, chunks FROM documents WHERE tenant = $1 AND chunks > 0 ORDER BY random() LIMIT $2`,
+    [tenant, count],
+  );
+  const documents = DocumentSet.of(rows.map(({ no }) => no));
+  return { ...everyDocument, documents, chunks: rows.reduce((sum, { chunks }) => sum + chunks, 0) };
+}
+
+const everyDocument: Searched = {
+  watermark: '',
+  narrowed: true,
+  why: '',
+  documents: undefined,
+  chunks: undefined,
+};
+
+function bringNearest(database: Database, question: PreparedQuestion): Promise<void> {
+  return readTwoLists(database, { ...question, lexical: undefined }, everyDocument, 0, ({ dense, full }) =>
+    full ? SHORTEST_LIST - dense.length : 0,
+  );
+}
+
+/** Milliseconds. The first question warms up. */
+async function median(
+  questions: readonly PreparedQuestion[],
+  ask: (question: PreparedQuestion) => Promise<unknown>,
+): Promise<number> {
+  const times: number[] = [];
+  for (const question of [...questions.slice(0, 1), ...questions]) {
+    const begin = performance.now();
+    await ask(question);
+    times.push(performance.now() - begin);
+  }
+  return times.slice(1).toSorted((a, b) => a - b)[Math.floor(questions.length / 2)] ?? 0;
+}
+
+/** Microseconds; noise may bring a difference below 0. */
+function perChunk(milliseconds: number, chunks: number): number {
+  return Math.max(0.01, (milliseconds * 1_000) / Math.max(1, chunks));
+}

@@ -1,0 +1,30 @@
+import type { Database } from '../../src/adapters/postgres/database.ts';
+import type { Tuning } from '../../src/adapters/postgres/search/choose-route.ts';
+import type { PermissionIndex } from '../../src/ports/permission-index.ts';
+import { DocumentSet } from '../../src/types/document-set.ts';
+
+/** Says of everyone that it can't say. */
+export const everywhere: PermissionIndex = {
+  scope: () => Promise.resolve({ watermark: '1', kind: 'everywhere', why: 'There is no telling.' }),
+};
+
+/** Says of everyone that these are what they may read. */
+export async function only(database: Database, numbers: readonly number[]): Promise<PermissionIndex> {
+  const { rows } = await database.query<{ chunks: number }>(
+    `SELECT coalesce(sum(chunks), 0) AS chunks FROM documents WHERE no = ANY($1::bigint[])`,
+    [numbers],
+  );
+  const chunks = rows[0]?.chunks ?? 0;
+  const documents = DocumentSet.of(numbers);
+  return { scope: () => Promise.resolve({ watermark: '1', kind: 'documents', documents, chunks }) };
+}
+
+const free = 1e-6;
+const dear = 1e6;
+
+/** Costs under which each route is taken wherever it can be. */
+export const forced: Record<'listed' | 'scan' | 'approximate', Tuning> = {
+  listed: { listed: free, scanned: dear, scored: dear, visited: dear },
+  scan: { listed: dear, scanned: free, scored: free, visited: dear },
+  approximate: { listed: dear, scanned: dear, scored: dear, visited: 1 },
+};
