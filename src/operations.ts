@@ -3,12 +3,17 @@ import { openFgaFeed } from './adapters/openfga/feed.ts';
 import { openFgaGenerations } from './adapters/openfga/generations.ts';
 import { openFgaRelationships } from './adapters/openfga/relationships.ts';
 import { postgresAuditLog } from './adapters/postgres/audit.ts';
+import type { Database } from './adapters/postgres/database.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { reembed } from './adapters/postgres/embedding-space.ts';
 import { type PinnedStore, postgresEngineStores } from './adapters/postgres/engine-stores.ts';
 import { postgresHolding } from './adapters/postgres/holding.ts';
 import { postgresLedger } from './adapters/postgres/ledger.ts';
+import type { Tuning } from './adapters/postgres/search/choose-route.ts';
+import { measureTuning } from './adapters/postgres/search/measure-tuning.ts';
+import { storeTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
+import type { Sides } from './agreement/compare.ts';
 import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
 import type { Config } from './config.ts';
 import { chooseEmbeddings, openStore } from './parts.ts';
@@ -66,6 +71,46 @@ export async function statusOf(config: Config): Promise<Status> {
   }
 }
 
+/** Fewer tell only what a statement costs by itself. */
+const MIN_TUNED_PASSAGES = 5_000;
+
+/** Measures the routes of the search on the store's own passages, and keeps what they cost. */
+export async function tuneSearch(config: Config): Promise<Tuning> {
+  const store = await openStore(config, true);
+  try {
+    const { rows } = await store.database.query<{ passages: number }>(
+      `SELECT coalesce(sum(chunks), 0)::bigint AS passages FROM collections`,
+    );
+    const { passages = 0 } = rows[0] ?? {};
+    if (passages < MIN_TUNED_PASSAGES) {
+      throw new StartupError(
+        `The store has ${passages} passages. From ${MIN_TUNED_PASSAGES} on there is something to measure; until then the defaults serve.`,
+      );
+    }
+    const tuning = await measureTuning(store.database);
+    await storeTuning(store.database, tuning);
+    return tuning;
+  } finally {
+    await store.close();
+  }
+}
+
+/** What has to be of one history, as a command needs it. */
+export async function openSides(openfga: NonNullable<Config['openfga']>, database: Database) {
+  const client = openFgaClient(openfga);
+  const stores = postgresEngineStores(database);
+  const bookkeeping = await stores.bookkeeping();
+  if (bookkeeping === undefined)
+    throw new StartupError('The database knows no OpenFGA store: run "clearance migrate".');
+  const sides: Sides = {
+    ledger: postgresLedger(database),
+    feed: openFgaFeed(client, stores),
+    generations: openFgaGenerations(client, bookkeeping),
+    storeFailures: () => database.failures(),
+  };
+  return { client, stores, sides };
+}
+
 export async function reconcileParts(
   config: Config,
   dryRun: boolean,
@@ -78,16 +123,9 @@ export async function reconcileParts(
   const store = await openStore(config, true);
   try {
     const { database } = store;
-    const client = openFgaClient(config.openfga);
-    const stores = postgresEngineStores(database);
-    const bookkeeping = await stores.bookkeeping();
-    if (bookkeeping === undefined)
-      throw new StartupError('The database knows no OpenFGA store: run "clearance migrate".');
+    const { client, stores, sides } = await openSides(config.openfga, database);
     const parts = {
-      ledger: postgresLedger(database),
-      feed: openFgaFeed(client, stores),
-      generations: openFgaGenerations(client, bookkeeping),
-      storeFailures: () => database.failures(),
+      ...sides,
       relationships: openFgaRelationships(client, stores),
       documents: postgresHolding(database),
       audit: postgresAuditLog(database),

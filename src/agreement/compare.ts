@@ -1,5 +1,6 @@
 import type { FeedEntry, Generations, Ledger, LedgerState, TupleFeed } from '../ports/ledger.ts';
-import { type Tuple, tupleKey } from '../types/tuple.ts';
+import type { TupleChange } from '../ports/tuple-log.ts';
+import { type Tuple, type TupleKey, tupleKey } from '../types/tuple.ts';
 
 export type Sides = {
   readonly ledger: Ledger;
@@ -13,7 +14,7 @@ export type Sides = {
 export const OVERLAP_MS = 5_000;
 
 /** From where to read the engine's log again, so that the last change applied is in it, and what was late beside it. */
-function readFrom(last: FeedEntry | undefined): string | undefined {
+export function readFrom(last: FeedEntry | undefined): string | undefined {
   return last === undefined ? undefined : new Date(Date.parse(last.at) - OVERLAP_MS).toISOString();
 }
 
@@ -48,12 +49,22 @@ export function compare({ confirmed, engineGeneration, state, log }: Reading): C
   return 'agree';
 }
 
+/** What may be read of the engine is what the store's copy is a copy of. */
+export function ofOneHistory(reading: Reading): boolean {
+  return reading.state.closed === undefined && compare(reading) === 'agree';
+}
+
+/** What the log tells after the last change that the copy holds. */
+export function unfollowed({ state: { last }, log }: Pick<Reading, 'state' | 'log'>): readonly FeedEntry[] {
+  return last === undefined ? log : log.slice(log.findIndex((entry) => sameEntry(entry, last)) + 1);
+}
+
 export function sameEntry(a: FeedEntry, b: FeedEntry): boolean {
   return a.at === b.at && a.kind === b.kind && tupleKey(keyOf(a)) === tupleKey(keyOf(b));
 }
 
-function keyOf(entry: FeedEntry) {
-  return entry.kind === 'written' ? entry.tuple : entry.key;
+export function keyOf(change: TupleChange): TupleKey {
+  return change.kind === 'written' ? change.tuple : change.key;
 }
 
 /** What a log leads to, from what was there before it. */

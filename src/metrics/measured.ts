@@ -32,9 +32,9 @@ export function measuredIndex(index: CandidateIndex, meter: Meter): CandidateInd
 
 function measuredSearch(search: CandidateSearch, { timed }: Meter): CandidateSearch {
   return {
+    ...search,
     next: (count) => timed('search_next', () => search.next(count)),
     within: (documents, k) => timed('search_passages', () => search.within(documents, k)),
-    exact: () => search.exact(),
   };
 }
 

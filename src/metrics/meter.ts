@@ -1,4 +1,5 @@
 import { Counter, Histogram, Registry } from 'prom-client';
+import type { Repaired } from '../ports/ledger.ts';
 import type { ErrorCode } from '../types/errors.ts';
 import type { Verdict } from '../types/verdict.ts';
 import { type Stage, stageOf, stagesOf } from './stage.ts';
@@ -36,6 +37,7 @@ export type Meter = {
   /** `route` is a template. `aborted`: the caller was gone before the answer was out. */
   answered(route: string, status: number | 'aborted', seconds: number): void;
   refused(code: ErrorCode, route: string): void;
+  repaired(repaired: Repaired): void;
 };
 
 export function openMeter(): Meter {
@@ -65,6 +67,12 @@ export function openMeter(): Meter {
     labelNames: ['stage', 'code'] as const,
     registers,
   });
+  const repairs = new Counter({
+    name: 'clearance_index_repairs_total',
+    help: "Relationships put right in the permission index's copy: OpenFGA's log of changes had not told of them",
+    labelNames: ['change'] as const,
+    registers,
+  });
   const requests = new Counter({
     name: 'clearance_http_requests_total',
     help: 'HTTP requests by route and status; aborted: the caller left first',
@@ -82,6 +90,7 @@ export function openMeter(): Meter {
   // A series that is there from the start can be alerted on before its first event.
   for (const step of steps) stepSeconds.zero({ step, outcome: 'done' });
   for (const verdict of ['allowed', 'denied', 'undetermined']) verdictCount.inc({ verdict }, 0);
+  for (const change of ['written', 'deleted']) repairs.inc({ change }, 0);
   for (const [code, among] of Object.entries<readonly Stage[]>(stagesOf)) {
     for (const stage of among) refusals.inc({ stage, code }, 0);
   }
@@ -106,5 +115,9 @@ export function openMeter(): Meter {
       requestSeconds.observe({ route }, seconds);
     },
     refused: (code, route) => refusals.inc({ stage: stageOf(code, route), code }),
+    repaired({ written, deleted }) {
+      repairs.inc({ change: 'written' }, written);
+      repairs.inc({ change: 'deleted' }, deleted);
+    },
   };
 }

@@ -17,6 +17,10 @@ export interface TupleFeed {
   changesSince(tenant: string, since?: string): Promise<readonly FeedEntry[]>;
   /** Every tuple there is now. */
   all(tenant: string): Promise<readonly Tuple[]>;
+  /** The same a page at a time, each read when it is asked for; what changes meanwhile may be missing or there. */
+  pages(tenant: string): AsyncIterable<readonly Tuple[]>;
+  /** This tuple as it is now, with its condition; undefined where it is not there. */
+  one(tenant: string, key: TupleKey): Promise<Tuple | undefined>;
 }
 
 /** A number kept in the engine's database, beside the relationships, so that a backup of one is a backup of both. */
@@ -43,6 +47,9 @@ export type LedgerState = {
   readonly closed?: string;
 };
 
+/** How many tuples of the copy were put right. A changed condition is both. */
+export type Repaired = { readonly written: number; readonly deleted: number };
+
 /** The store's copy of an engine's relationships, with how far it has come. */
 export interface Ledger {
   /** Tenants that have a store in the engine. */
@@ -65,6 +72,8 @@ export interface Ledger {
   ): Promise<boolean>;
   close(tenant: string, reason: string): Promise<void>;
   tuples(tenant: string): Promise<readonly Tuple[]>;
+  /** The same a page at a time; what changes meanwhile may be missing or there. */
+  pages(tenant: string): AsyncIterable<readonly Tuple[]>;
   /** Those of these tuples that the copy last saw deleted. */
   deleted(tenant: string, keys: readonly TupleKey[]): Promise<readonly TupleKey[]>;
   /** One transaction: the copy becomes exactly `tuples`, as of `last`, and the tenant is open again. */
@@ -74,4 +83,14 @@ export interface Ledger {
     last: FeedEntry | undefined,
     generation: number,
   ): Promise<void>;
+  /**
+   * True for one copy of the service in each `periodMs`, and never while the tenant is closed. With 0 whoever is at it
+   * says that it still is.
+   */
+  takeRepair(tenant: string, periodMs: number): Promise<boolean>;
+  /**
+   * One transaction: brings the copy to what `changes` lead to, each tuple's last change counting. Tuples that the copy
+   * has changed since `version` are left alone, for `changes` may be older; all are while the tenant is closed.
+   */
+  repair(tenant: string, version: number, changes: readonly TupleChange[]): Promise<Repaired>;
 }

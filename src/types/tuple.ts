@@ -37,7 +37,7 @@ export function difference(
 }
 
 /** Equal for tuples that are the same in everything. A condition without context and one with an empty context are. */
-function content(tuple: Tuple): string {
+export function content(tuple: Tuple): string {
   const { name = '', context = {} } = tuple.condition ?? {};
   return `${tupleKey(tuple)} ${name} ${canonical(context)}`;
 }

@@ -3,7 +3,14 @@ import type { TupleChanges } from '../../ports/engine.ts';
 import type { EngineStore } from '../../ports/engine-stores.ts';
 import type { FeedEntry } from '../../ports/ledger.ts';
 import type { Tuple } from '../../types/tuple.ts';
-import { batchCheckBody, type ChecksRequest, type WriteMode, writeBody } from './requests.ts';
+import {
+  batchCheckBody,
+  type ChecksRequest,
+  type ListRequest,
+  listBody,
+  type WriteMode,
+  writeBody,
+} from './requests.ts';
 import { type OpenFgaConfig, transport } from './transport.ts';
 import { OpenFgaUnusable } from './unusable.ts';
 import {
@@ -25,7 +32,11 @@ export type ReadFilter = { readonly object?: string; readonly relation?: string;
 export type OpenFgaClient = {
   /** The answer's text: which of its keys came twice is seen there alone. */
   batchCheck(store: EngineStore, request: ChecksRequest, signal?: AbortSignal): Promise<string>;
+  /** One JSON a line, as the server finds them. It stops at its deadline, without a word: what is there holds. */
+  listObjects(store: EngineStore, request: ListRequest): Promise<string>;
   read(storeId: string, filter: ReadFilter, signal?: AbortSignal): Promise<Tuple[]>;
+  /** Every tuple, each page when it is asked for. */
+  readPages(storeId: string): AsyncIterable<Tuple[]>;
   /** At or after `since` by the server's clock. */
   readChanges(storeId: string, since?: string, signal?: AbortSignal): Promise<FeedEntry[]>;
   /** All or nothing. */
@@ -50,6 +61,30 @@ export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
   const server = transport(config);
   const consistency = ConsistencyPreference.HigherConsistency;
 
+  /** One page. */
+  function readPage(
+    storeId: string,
+    { object, relation, user }: ReadFilter,
+    token: string,
+    signal?: AbortSignal,
+  ): Promise<Page<Tuple>> {
+    return server.json(
+      readAnswer,
+      (api, options) =>
+        api.read(
+          storeId,
+          {
+            ...(object === undefined ? {} : { tuple_key: defined({ object, relation, user }) }),
+            page_size: PAGE,
+            continuation_token: token,
+            consistency,
+          },
+          options,
+        ),
+      signal,
+    );
+  }
+
   return {
     batchCheck: (store, request, signal) =>
       server.text(
@@ -57,24 +92,24 @@ export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
         signal,
       ),
 
-    read: (storeId, { object, relation, user }, signal) =>
-      pages((token) =>
-        server.json(
-          readAnswer,
-          (api, options) =>
-            api.read(
-              storeId,
-              {
-                ...(object === undefined ? {} : { tuple_key: defined({ object, relation, user }) }),
-                page_size: PAGE,
-                continuation_token: token,
-                consistency,
-              },
-              options,
-            ),
-          signal,
+    listObjects: (store, request) =>
+      server.text((api, options) =>
+        // The SDK's own method gives a stream, which is beyond our deadline and our limit of an answer's size.
+        api.executeApiRequest(
+          {
+            operationName: 'StreamedListObjects',
+            method: 'POST',
+            path: '/stores/{store_id}/streamed-list-objects',
+            pathParams: { store_id: store.storeId },
+            body: listBody(store, request),
+          },
+          options,
         ),
       ),
+
+    read: (storeId, filter, signal) => pages((token) => readPage(storeId, filter, token, signal)),
+
+    readPages: (storeId) => eachPage((token) => readPage(storeId, {}, token)),
 
     readChanges: (storeId, since, signal) =>
       pages((token) =>
@@ -141,14 +176,23 @@ function defined(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** Reads on until a page is empty: a short one need not be the last. */
-async function pages<T>(page: (token: string) => Promise<{ items: T[]; next: string }>): Promise<T[]> {
+type Page<T> = { readonly items: T[]; readonly next: string };
+
+async function pages<T>(page: (token: string) => Promise<Page<T>>): Promise<T[]> {
   const all: T[] = [];
+  for await (const items of eachPage(page)) {
+    for (const item of items) all.push(item);
+  }
+  return all;
+}
+
+/** Reads on until a page is empty: a short one need not be the last. */
+async function* eachPage<T>(page: (token: string) => Promise<Page<T>>): AsyncGenerator<T[]> {
   let token = '';
   for (;;) {
     const { items, next } = await page(token);
-    for (const item of items) all.push(item);
-    if (next === '' || items.length === 0) return all;
+    yield items;
+    if (next === '' || items.length === 0) return;
     if (next === token) throw new OpenFgaUnusable('its pages go round in a circle');
     token = next;
   }

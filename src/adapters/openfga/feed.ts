@@ -28,5 +28,15 @@ export function openFgaFeed(client: OpenFgaClient, stores: EngineStores): TupleF
       const { storeId } = await stores.of(tenant);
       return client.read(storeId, {});
     },
+
+    async *pages(tenant) {
+      const { storeId } = await stores.of(tenant);
+      yield* client.readPages(storeId);
+    },
+
+    async one(tenant, { user, relation, object }) {
+      const { storeId } = await stores.of(tenant);
+      return (await client.read(storeId, { user, relation, object }))[0];
+    },
   };
 }

@@ -1,6 +1,7 @@
 import {
   type BatchCheckRequest,
   ConsistencyPreference,
+  type ListObjectsRequest,
   type WriteRequest,
   WriteRequestDeletesOnMissing,
   WriteRequestWritesOnDuplicate,
@@ -35,6 +36,21 @@ export function batchCheckBody(
         ? {}
         : { contextual_tuples: { tuple_keys: contextualTuples.map(withCondition) } }),
     })),
+  };
+}
+
+export type ListRequest = {
+  readonly user: string;
+  readonly relation: string;
+  readonly type: string;
+  readonly context: Readonly<Record<string, unknown>>;
+};
+
+export function listBody({ modelId }: EngineStore, request: ListRequest): ListObjectsRequest {
+  return {
+    ...request,
+    authorization_model_id: modelId,
+    consistency: ConsistencyPreference.HigherConsistency,
   };
 }
 

@@ -79,6 +79,14 @@ program
   });
 
 program
+  .command('tune')
+  .description('measure on this machine what each way of searching costs, so that the cheapest is taken')
+  .action(async () => {
+    const config = readConfig(process.env);
+    await (await import('./tune.ts')).tune(config);
+  });
+
+program
   .command('status')
   .description('what the outbox still holds, and whether store and engine agree')
   .action(async () => {
@@ -93,6 +101,40 @@ program
   .action(async (options: { dryRun?: true }) => {
     const config = readConfig(process.env);
     await (await import('./reconcile.ts')).reconcile(config, options.dryRun === true);
+  });
+
+const index = program
+  .command('index')
+  .description('the permission index, which says where a search has to look');
+
+index
+  .command('verify')
+  .description(
+    'compare its relationships with the OpenFGA server, and what it lets people find with the engine',
+  )
+  .option('--people <number>', 'how many people are tried, for each tenant', parsePeople, 20)
+  .action(async (options: { people: number }) => {
+    const config = readConfig(process.env);
+    await (await import('./index-commands.ts')).verify(config, options.people);
+  });
+
+index
+  .command('rebuild')
+  .description('read every relationship from the OpenFGA server again')
+  .action(async () => {
+    const config = readConfig(process.env);
+    await (await import('./index-commands.ts')).rebuild(config);
+  });
+
+index
+  .command('explain')
+  .description('why a document is, or is not, among what someone can find')
+  .argument('<reader>', 'user:anne')
+  .argument('<document>', 'document:plan')
+  .option('--tenant <tenant>', 'whose relationships', DEFAULT_TENANT)
+  .action(async (reader: string, document: string, options: { tenant: string }) => {
+    const config = readConfig(process.env);
+    await (await import('./index-commands.ts')).explain(config, options.tenant, reader, document);
   });
 
 program
@@ -121,6 +163,12 @@ function parseCount(value: string): number {
   if (!Number.isInteger(count) || count < 1 || count > MAX_K) {
     throw new InvalidArgumentError(`give a whole number from 1 to ${MAX_K}`);
   }
+  return count;
+}
+
+function parsePeople(value: string): number {
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 0) throw new InvalidArgumentError('give a whole number');
   return count;
 }
 
