@@ -5,8 +5,10 @@ import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { requireEmbeddingSpace, useEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
 import { postgresPassages } from './adapters/postgres/passages.ts';
 import { postgresCandidateIndex } from './adapters/postgres/search/candidate-index.ts';
+import { storedTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { ensureVectorIndex, lacksVectorIndex } from './adapters/postgres/search/vector-index.ts';
 import { postgresSessions } from './adapters/postgres/sessions.ts';
+import { repairLine } from './agreement/repair.ts';
 import type { Config } from './config.ts';
 import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
@@ -17,6 +19,7 @@ import { measuredRead, measuredWrite } from './metrics/measured-paths.ts';
 import { type Meter, openMeter } from './metrics/meter.ts';
 import type { Sources } from './metrics/scrape.ts';
 import { chooseEmbeddings, chooseIdentity, openStore, unprotected } from './parts.ts';
+import type { Plan } from './permission-index/plan.ts';
 import type { ReadPath } from './retrieve/retrieve.ts';
 
 /** Everything a door needs. */
@@ -34,6 +37,15 @@ export type Service = {
   close(): Promise<void>;
 };
 
+/** What the permission index makes of the model, for the operator. */
+function planFindings({ wider }: Plan): readonly string[] {
+  return wider.length === 0
+    ? []
+    : [
+        `The permission index proposes more than the engine will allow, which takes more checks: ${wider.join('; ')}.`,
+      ];
+}
+
 /** The one place that wires the parts. */
 export async function openService(config: Config, onError: (error: unknown) => void): Promise<Service> {
   const meter = openMeter();
@@ -41,7 +53,11 @@ export async function openService(config: Config, onError: (error: unknown) => v
   // Measured here, because search and the write path share it.
   const embeddings = measuredEmbeddings(await chooseEmbeddings(config), meter);
   const identity = limitedIdentity(await chooseIdentity(config), config.rateLimitPerMinute);
-  const openEngine = await chooseEngine(config, onError);
+  const openEngine = await chooseEngine(config, onError, (repair) => {
+    meter.repaired(repair);
+    const line = repairLine(repair);
+    if (line !== undefined) onError(line);
+  });
   const { database, ...store } = await openStore(config);
   try {
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
@@ -68,7 +84,9 @@ export async function openService(config: Config, onError: (error: unknown) => v
         ...shared,
         identity,
         sessions: postgresSessions(database),
-        index: engine.index(postgresCandidateIndex(database, embeddings)),
+        index: engine.index(
+          postgresCandidateIndex(database, embeddings, engine.permissions, await storedTuning(database)),
+        ),
         engine: engine.engine,
         passages: postgresPassages(database),
       },
@@ -102,7 +120,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
         }),
         closedTenants: () => engine.closed(),
       },
-      found: [...found, ...engine.found],
+      found: [...found, ...engine.found, ...planFindings(engine.permissions.plan)],
       async ready() {
         await engine.ready();
         const { steps, oldestSeconds } = await documents.pending();

@@ -7,12 +7,14 @@ import { openFgaGenerations } from './adapters/openfga/generations.ts';
 import { probeServer } from './adapters/openfga/probe.ts';
 import { openFgaRelationships } from './adapters/openfga/relationships.ts';
 import { OpenFgaUnusable } from './adapters/openfga/unusable.ts';
+import { type InMemoryIndex, permissionIndex } from './adapters/permission-index/permission-index.ts';
 import type { Database } from './adapters/postgres/database.ts';
 import { postgresEngineStores } from './adapters/postgres/engine-stores.ts';
 import { postgresLedger } from './adapters/postgres/ledger.ts';
 import { postgresRelationships } from './adapters/postgres/relationships.ts';
 import { startFollower } from './agreement/follower.ts';
 import { agreedDocuments, agreedEngine, agreedIndex, agreedRelationships } from './agreement/gate.ts';
+import { type Repair, startRepairs } from './agreement/repair.ts';
 import type { Config } from './config.ts';
 import { type Model, modelFromJson } from './evaluator/model.ts';
 import { loadModel, modelHash, requireGuarded, requireReadAlike } from './parts.ts';
@@ -28,6 +30,8 @@ export type EngineParts = {
   readonly model: Model;
   readonly engine: Engine;
   readonly relationships: Relationships;
+  /** Of the relationships in the store, its own or the copy of the server's. */
+  readonly permissions: InMemoryIndex;
   index(index: CandidateIndex): CandidateIndex;
   documents(documents: Documents): Documents;
   /** What was found at start, a line each. */
@@ -43,20 +47,22 @@ export type EngineParts = {
 export async function chooseEngine(
   config: Config,
   onError: (error: unknown) => void,
+  onRepaired: (repair: Repair) => void,
 ): Promise<(database: Database) => Promise<EngineParts>> {
   const { openfga } = config;
-  if (openfga !== undefined) return (database) => openOpenFga(config, openfga, database, onError);
+  if (openfga !== undefined) return (database) => openOpenFga(config, openfga, database, onError, onRepaired);
   const model = await loadModel(config);
   requireGuarded(config, model);
-  return async (database) => embeddedParts(model, database);
+  return async (database) => embeddedParts(config, model, database);
 }
 
-function embeddedParts(model: Model, database: Database): EngineParts {
+function embeddedParts({ guarded }: Config, model: Model, database: Database): EngineParts {
   const relationships = postgresRelationships(database);
   return {
     model,
     engine: embeddedEngine(model, relationships),
     relationships,
+    permissions: permissionIndex(model, guarded, relationships),
     index: (index) => index,
     documents: (documents) => documents,
     found: [],
@@ -71,6 +77,7 @@ async function openOpenFga(
   openfga: NonNullable<Config['openfga']>,
   database: Database,
   onError: (error: unknown) => void,
+  onRepaired: (repair: Repair) => void,
 ): Promise<EngineParts> {
   const client = openFgaClient(openfga);
   const pins = postgresEngineStores(database);
@@ -111,6 +118,7 @@ async function openOpenFga(
     await follower.stop();
     throw error;
   }
+  const repairs = startRepairs(sides, onRepaired, onError);
   const copy = postgresRelationships(database);
   const relationships: Relationships = {
     ...openFgaRelationships(client, stores),
@@ -120,6 +128,7 @@ async function openOpenFga(
     model,
     engine: agreedEngine(openFgaEngine(client, stores), follower),
     relationships: agreedRelationships(relationships, follower, sides),
+    permissions: permissionIndex(model, config.guarded, copy),
     index: (index) => agreedIndex(index, follower),
     documents: (documents) => agreedDocuments(documents, follower, sides),
     found: [
@@ -132,7 +141,10 @@ async function openOpenFga(
     ],
     closed: () => follower.closed().size,
     ready: () => follower.confirm(DEFAULT_TENANT),
-    close: () => follower.stop(),
+    async close() {
+      await repairs.stop();
+      await follower.stop();
+    },
   };
 }
 

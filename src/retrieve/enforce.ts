@@ -2,13 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { Engine, Relationships } from '../ports/engine.ts';
 import type { Candidate, CandidateSearch, RankedDocument } from '../ports/search.ts';
 import { ClearanceError } from '../types/errors.ts';
-import type { Principal } from '../types/principal.ts';
+import { type Principal, readersOf } from '../types/principal.ts';
+import type { Shortfall } from '../types/retrieval.ts';
 import type { Verdict } from '../types/verdict.ts';
 import { Verdicts } from './verdicts.ts';
 
 /** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
 export const MAX_CHECKED_DOCUMENTS = 10_000;
-/** Documents in the first round; each further one is four times as large, so that few readable ones cost few rounds. */
+/**
+ * Documents in the first round where nothing says who may read them; where the permission index does, k are most often
+ * enough. Each further round is four times as large, so that few readable ones cost few rounds.
+ */
 const FIRST_ROUND = 50;
 
 export type Enforcement = {
@@ -28,6 +32,8 @@ class Clearance {
   readonly principal: Principal;
   readonly decisionId: string;
   readonly complete: boolean;
+  /** Why it is not complete. */
+  readonly shortfall: Shortfall | undefined;
   readonly certified: boolean;
   readonly watermark: string;
   /** How many documents were asked about; for the audit record only, for it tells of what may not be read. */
@@ -37,7 +43,8 @@ class Clearance {
     this.#candidates = Object.freeze([...candidates]);
     this.principal = principal;
     this.decisionId = randomUUID();
-    this.complete = answer.complete;
+    this.complete = answer.shortfall === undefined;
+    this.shortfall = answer.shortfall;
     this.certified = answer.certified;
     this.watermark = answer.watermark;
     this.checked = answer.checked;
@@ -51,7 +58,7 @@ class Clearance {
 
 export type { Clearance };
 
-type Cleared = Pick<Clearance, 'candidates' | 'complete' | 'certified' | 'watermark' | 'checked'>;
+type Cleared = Pick<Clearance, 'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked'>;
 
 /** For release, which doesn't rely on types alone. */
 export function isClearance(value: unknown): value is Clearance {
@@ -70,14 +77,14 @@ export async function enforce(
   k: number,
   signal: AbortSignal,
 ): Promise<Clearance> {
-  const watermark = await relationships.watermark(principal.tenant);
+  const watermark = search.watermark ?? (await relationships.watermark(principal.tenant));
   const verdicts = new Verdicts(engine, principal.tenant, signal);
   const allowed: RankedDocument[] = [];
   let checked = 0;
   let exhausted = false;
 
   for (
-    let round = FIRST_ROUND;
+    let round = search.narrowed ? k : FIRST_ROUND;
     allowed.length < k && !exhausted && checked < MAX_CHECKED_DOCUMENTS;
     round *= 4
   ) {
@@ -97,11 +104,15 @@ export async function enforce(
   const found = allowed.length === 0 ? [] : await search.within(allowed, k);
   const cleared = new Set(allowed.map(versionKey));
   const candidates = found.filter((candidate) => cleared.has(versionKey(candidate)));
-  const complete =
-    (candidates.length >= k || exhausted) && !someoneIsMissing(allowed, candidates, candidates.length >= k);
+  const full = candidates.length >= k;
+  const shortfall = someoneIsMissing(allowed, candidates, full)
+    ? 'document_changed'
+    : full || exhausted
+      ? undefined
+      : 'budget_of_checks';
   return new Clearance(principal, candidates, {
-    complete,
-    certified: complete && search.exact(),
+    shortfall,
+    certified: shortfall === undefined && search.exact(),
     watermark,
     checked,
   });
@@ -137,7 +148,7 @@ async function* judgedDocuments(
   principal: Principal,
   documents: readonly RankedDocument[],
 ): AsyncGenerator<readonly Judged[]> {
-  const users = principal.actor === undefined ? [principal.subject] : [principal.subject, principal.actor];
+  const users = readersOf(principal);
   const questions = documents.flatMap(({ documentId }) =>
     users.map((user) => ({ user, relation: guarded.relation, object: `${guarded.type}:${documentId}` })),
   );

@@ -33,10 +33,11 @@ async function inOrder(path: ReadPath, token: string | undefined, id: string): P
   const { principal } = await authenticate(path.identity, token, 'retrieve');
   const document = path.index.openDocument(principal.tenant, id);
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
-  const { passages, complete } = await release(path, clearance, { event: 'read_document', details: {} });
+  const { passages, shortfall } = await release(path, clearance, { event: 'read_document', details: {} });
 
   const first = passages[0]?.content;
-  if (first === undefined || !complete) throw new ClearanceError('not_found', 'No such document.');
+  if (first === undefined || shortfall !== undefined)
+    throw new ClearanceError('not_found', 'No such document.');
   return {
     document_id: first.documentId,
     title: first.title,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AuditLog, AuditRecord } from '../ports/audit.ts';
 import type { Passages, PassageText } from '../ports/passages.ts';
 import type { Candidate } from '../ports/search.ts';
+import type { Shortfall } from '../types/retrieval.ts';
 import { type Clearance, isClearance } from './enforce.ts';
 
 export type Release = { readonly audit: AuditLog; readonly passages: Passages };
@@ -26,7 +27,7 @@ export type { Passage };
 export type Released = {
   readonly passages: readonly Passage[];
   /** As the clearance says, unless a version was replaced or withdrawn while this request was under way. */
-  readonly complete: boolean;
+  readonly shortfall: Shortfall | undefined;
   readonly certified: boolean;
 };
 
@@ -63,7 +64,7 @@ export async function release(
   const whole = released.length === candidates.length;
   return {
     passages: released,
-    complete: clearance.complete && whole,
+    shortfall: clearance.shortfall ?? (whole ? undefined : 'document_changed'),
     certified: clearance.certified && whole,
   };
 }

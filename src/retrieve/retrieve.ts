@@ -1,7 +1,9 @@
 import type { Identity } from '../ports/identity.ts';
-import type { CandidateIndex } from '../ports/search.ts';
+import type { CandidateIndex, Route } from '../ports/search.ts';
 import type { Sessions } from '../ports/sessions.ts';
+import { ClearanceError } from '../types/errors.ts';
 import { parseFilter } from '../types/filter.ts';
+import { readersOf } from '../types/principal.ts';
 import { parseRetrieveRequest, type RetrieveRequest, type RetrieveResponse } from '../types/retrieval.ts';
 import { authenticate } from './authenticate.ts';
 import { type Enforcement, enforce } from './enforce.ts';
@@ -34,11 +36,15 @@ async function inOrder(
   input: RetrieveRequest,
 ): Promise<RetrieveResponse> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  const { principal } = await authenticate(path.identity, token, 'retrieve');
-  const { query, k, session_id, filter } = parseRetrieveRequest(input);
+  const { principal, scopes } = await authenticate(path.identity, token, 'retrieve');
+  const { query, k, session_id, filter, debug } = parseRetrieveRequest(input);
+  if (debug && !scopes.has('admin')) {
+    throw new ClearanceError('forbidden', '"debug" needs a token with the scope "admin".');
+  }
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
   const sessionId = await openSession(path.sessions, principal, session_id);
-  const candidates = await path.index.open({ tenant: principal.tenant, query, ...conditions }, signal);
+  const question = { tenant: principal.tenant, readers: readersOf(principal), query, ...conditions };
+  const candidates = await path.index.open(question, signal);
   const clearance = await enforce(path, principal, candidates, k, signal);
   const released = await release(path, clearance, {
     event: 'retrieve',
@@ -56,10 +62,16 @@ async function inOrder(
       ...(content.sourceUrl === undefined ? {} : { source_url: content.sourceUrl }),
       version: content.version,
     })),
-    complete: released.complete,
+    complete: released.shortfall === undefined,
+    ...(released.shortfall === undefined ? {} : { shortfall: released.shortfall }),
     certified: released.certified,
     watermark: clearance.watermark,
     session_id: sessionId,
     decision_id: clearance.decisionId,
+    ...(debug ? { debug: debugView(candidates.route(), clearance.checked) } : {}),
   };
+}
+
+function debugView({ name, ...rest }: Route, checked: number): RetrieveResponse['debug'] {
+  return { route: name, ...rest, checked };
 }

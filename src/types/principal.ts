@@ -13,6 +13,11 @@ export type Principal = Branded<
   'Principal'
 >;
 
+/** All who must be able to read what is released: the person and, where one asks, the agent. */
+export function readersOf({ subject, actor }: Principal): readonly string[] {
+  return actor === undefined ? [subject] : [subject, actor];
+}
+
 /** Of a token that names none. */
 export const DEFAULT_TENANT = 'default';
 

@@ -18,6 +18,8 @@ export const retrieveRequest = z.strictObject({
   k: z.int().min(1).max(MAX_K).default(DEFAULT_K),
   session_id: z.string().min(1).max(100).optional(),
   filter: z.record(z.string(), z.unknown()).optional(),
+  /** How the search went about it. For the scope `admin`: it tells of how much one may read. */
+  debug: z.boolean().default(false),
 });
 export type RetrieveRequest = z.input<typeof retrieveRequest>;
 
@@ -45,15 +47,32 @@ export const passage = z.object({
   version: z.int(),
 });
 
+/** Why an answer may lack something: as many documents were asked about as one request may, or one changed meanwhile. */
+export const shortfall = z.enum(['budget_of_checks', 'document_changed']);
+export type Shortfall = z.infer<typeof shortfall>;
+
+const debugView = z.object({
+  route: z.string(),
+  why: z.string(),
+  /** What the permission index and the filter left to search; absent where the index could not say. */
+  documents: z.int().optional(),
+  chunks: z.int().optional(),
+  /** Documents that the engine was asked about. */
+  checked: z.int(),
+});
+
 export const retrieveResponse = z.object({
   results: z.array(passage),
   /** Whether `results` holds k passages, or every one there is, as of `watermark`. */
   complete: z.boolean(),
+  /** Present where `complete` is false. */
+  shortfall: shortfall.optional(),
   /** Whether `results` is proved to be the best k by score of all that may be read. */
   certified: z.boolean(),
   /** The state of the relationships that the answer is as of; opaque. */
   watermark: z.string(),
   session_id: z.string(),
   decision_id: z.string(),
+  debug: debugView.optional(),
 });
 export type RetrieveResponse = z.infer<typeof retrieveResponse>;

@@ -5,20 +5,27 @@ import { spoiled } from '../support/engines.ts';
 import { serveHttp } from '../support/http.ts';
 import { put, writer } from '../support/seed.ts';
 import { openTestService, type TestService } from '../support/service.ts';
+import { unnarrowed } from '../support/unnarrowed.ts';
 
 let service: TestService;
+/** Without the permission index, so that what anne may not read is asked about too. */
+let wide: Awaited<ReturnType<typeof unnarrowed>>;
 let anne: string;
 const request = { query: 'harbour', k: 10 };
 const text = 'The harbour closes at night.';
 
 beforeAll(async () => {
   service = await openTestService();
+  wide = await unnarrowed(service);
   const as = await writer(service);
   for (const id of ['one', 'two', 'three']) await put(service.write, as, id, text, ['user:anne']);
   await put(service.write, as, 'secret', text, ['user:carl']);
   anne = await service.token('anne');
 });
-afterAll(() => service.close());
+afterAll(async () => {
+  await wide.close();
+  await service.close();
+});
 afterEach(() => {
   vi.restoreAllMocks();
 });
@@ -74,7 +81,7 @@ function counted(engine: Engine): { engine: Engine; batches: string[][] } {
 }
 
 const ids = async (engine: Engine) => {
-  const { results, complete } = await retrieve({ ...service.read, engine }, anne, request);
+  const { results, complete } = await retrieve({ ...service.read, index: wide.index, engine }, anne, request);
   return { ids: results.map((result) => result.document_id).toSorted(), complete };
 };
 const right = { ids: ['one', 'three', 'two'], complete: true };
@@ -85,9 +92,11 @@ describe.each(Object.entries(faults))('%s', (name, spoil) => {
     if (name !== 'one verdict came twice, the same') expect(await ids(careless(faulty))).not.toEqual(right);
 
     const { engine, batches } = counted(faulty);
-    const refusal: unknown = await retrieve({ ...service.read, engine }, anne, request).catch(
-      (error: unknown) => error,
-    );
+    const refusal: unknown = await retrieve(
+      { ...service.read, index: wide.index, engine },
+      anne,
+      request,
+    ).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ code: 'engine_unavailable', status: 503 });
     expect(refusal).not.toHaveProperty('message', expect.stringMatching(/ECONNREFUSED|document:|deadline/));
     expect(batches).toHaveLength(2);

@@ -7,15 +7,19 @@ import { engineOf, spoiled } from '../support/engines.ts';
 import { type Http, serveHttp } from '../support/http.ts';
 import { put, writer } from '../support/seed.ts';
 import { openTestService, type TestService } from '../support/service.ts';
+import { unnarrowed } from '../support/unnarrowed.ts';
 
 /** The same three documents for bob in both; `crowded` also has what he may not read, and it fits better. */
 const tenants = ['alone', 'crowded'] as const;
 
 let service: TestService;
+/** Without the permission index, so that enforcement comes upon what may not be read. */
+let wide: Awaited<ReturnType<typeof unnarrowed>>;
 let http: Http;
 
 beforeAll(async () => {
   service = await openTestService();
+  wide = await unnarrowed(service);
   http = await serveHttp(service);
   for (const tenant of tenants) {
     const as = await writer(service, { tenant });
@@ -43,6 +47,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
+  await wide.close();
   await http.close();
   await service.close();
 });
@@ -89,27 +94,31 @@ describe('results, scores, complete and certified', () => {
     { query: 'lighthouse', k: 2 },
     { query: 'lighthouse', k: 3, filter: { year: { gte: 2021 } } },
   ])('are the same whether or not there is more that may not be read: %j', async (request) => {
-    const faulty = await both({ ...service.read, index: normalising(service.read.index) }, request);
+    const faulty = await both({ ...service.read, index: normalising(wide.index) }, request);
     expect(faulty.crowded).not.toEqual(faulty.alone);
 
-    const { alone, crowded } = await both(service.read, request);
-    expect(alone?.results.length).toBeGreaterThan(0);
-    expect(alone).toMatchObject({ complete: true, certified: true });
-    expect(crowded).toEqual(alone);
+    for (const index of [wide.index, service.read.index]) {
+      const { alone, crowded } = await both({ ...service.read, index }, request);
+      expect(alone?.results.length).toBeGreaterThan(0);
+      expect(alone).toMatchObject({ complete: true, certified: true });
+      expect(crowded).toEqual(alone);
+    }
   });
 
   it('lack nothing although 51 better documents are denied first', async () => {
     const firstRoundOnly: CandidateIndex = {
-      ...service.read.index,
+      ...wide.index,
       async open(question, signal) {
-        const search = await service.read.index.open(question, signal);
+        const search = await wide.index.open(question, signal);
         return { ...search, next: async (count) => ({ ...(await search.next(count)), exhausted: true }) };
       },
     };
     const faulty = await both({ ...service.read, index: firstRoundOnly }, { query: 'lighthouse', k: 10 });
     expect(faulty.crowded).not.toEqual(faulty.alone);
-    const { crowded } = await both(service.read, { query: 'lighthouse', k: 10 });
-    expect(crowded?.results).toHaveLength(3);
+    for (const index of [wide.index, service.read.index]) {
+      const { crowded } = await both({ ...service.read, index }, { query: 'lighthouse', k: 10 });
+      expect(crowded?.results).toHaveLength(3);
+    }
   });
 });
 

@@ -6,11 +6,12 @@ import { modelFromDsl } from '../../src/evaluator/model.ts';
 import type { Engine, Relationships } from '../../src/ports/engine.ts';
 import type { TupleLog } from '../../src/ports/tuple-log.ts';
 import { type ReadPath, retrieve } from '../../src/retrieve/retrieve.ts';
+import { allowsAll } from '../support/engines.ts';
 import { joinStore } from '../support/parts.ts';
 import { put, writer } from '../support/seed.ts';
 import { openTestService, type TestService } from '../support/service.ts';
+import { unnarrowed } from '../support/unnarrowed.ts';
 
-// The permission index comes later. What exists of it: the engine's copy in memory, and the watermark.
 const model = modelFromDsl(`model
   schema 1.1
 type user
@@ -23,6 +24,8 @@ const tuple = { user: 'user:bob', relation: 'viewer', object: 'document:plan' };
 const request = { query: 'plan' };
 
 let service: TestService;
+/** Without the permission index. */
+let wide: Awaited<ReturnType<typeof unnarrowed>>;
 let elsewhere: Database;
 let bob: string;
 /** Relationships as another process writes them, over a pool of its own. */
@@ -30,6 +33,7 @@ let other: Relationships & TupleLog;
 
 beforeAll(async () => {
   service = await openTestService();
+  wide = await unnarrowed(service);
   elsewhere = await joinStore(service.config.dataDir);
   other = postgresRelationships(elsewhere);
   bob = await service.token('bob');
@@ -38,18 +42,42 @@ beforeEach(async () => {
   await put(service.write, await writer(service), 'plan', 'The plan.', ['user:anne', 'user:bob']);
 });
 afterAll(async () => {
+  await wide.close();
   await elsewhere.close();
   await service.close();
 });
 
 const found = async (engine: Engine = service.read.engine) =>
-  (await retrieve({ ...service.read, engine }, bob, request)).results.length;
+  (await retrieve({ ...service.read, index: wide.index, engine }, bob, request)).results.length;
 
 /** A copy that is refreshed now and then, and not before each answer. */
 function stale(log: TupleLog): TupleLog {
   let version: Promise<number> | undefined;
   return { ...log, version: (tenant) => (version ??= log.version(tenant)) };
 }
+
+describe('the permission index', () => {
+  const foundBy = async (read: ReadPath, subject: string) =>
+    (await retrieve(read, await service.token(subject), request)).results.length;
+  /** An index that takes everyone for somebody else. */
+  const mistaking = (as: string): ReadPath['index'] => ({
+    ...service.read.index,
+    open: (question, signal) => service.read.index.open({ ...question, readers: [as] }, signal),
+  });
+
+  it('grants nothing by listing too much', async () => {
+    for (const index of [wide.index, mistaking('user:bob')]) {
+      expect(await foundBy({ ...service.read, index, engine: allowsAll }, 'carl')).toBe(1);
+      expect(await foundBy({ ...service.read, index }, 'carl')).toBe(0);
+      expect(await foundBy({ ...service.read, index }, 'bob')).toBe(1);
+    }
+  });
+
+  it('only takes away by listing too little', async () => {
+    expect(await foundBy({ ...service.read, index: mistaking('user:carl') }, 'bob')).toBe(0);
+    expect(await foundBy(service.read, 'bob')).toBe(1);
+  });
+});
 
 describe("the engine's copy is never older than the database", () => {
   it('forgets what another process takes away', async () => {
@@ -131,10 +159,12 @@ describe('the watermark of an answer', () => {
     const order: string[] = [];
     const read: ReadPath = {
       ...service.read,
-      relationships: {
-        async watermark(tenant) {
-          order.push('watermark');
-          return service.read.relationships.watermark(tenant);
+      index: {
+        ...service.read.index,
+        async open(question, signal) {
+          const search = await service.read.index.open(question, signal);
+          order.push(`as of ${search.watermark}`);
+          return search;
         },
       },
       engine: {
@@ -147,6 +177,6 @@ describe('the watermark of an answer', () => {
       },
     };
     expect(await watermark(read)).toBe(before);
-    expect(order).toEqual(['watermark', 'check']);
+    expect(order).toEqual([`as of ${before}`, 'check']);
   });
 });

@@ -8,14 +8,18 @@ import { allowsAll } from '../support/engines.ts';
 import { type Http, serveHttp } from '../support/http.ts';
 import { put, writer } from '../support/seed.ts';
 import { openTestService, type TestService } from '../support/service.ts';
+import { unnarrowed } from '../support/unnarrowed.ts';
 
 let service: TestService;
+/** Without the permission index, which alone would keep people from finding what they may not read. */
+let wide: Awaited<ReturnType<typeof unnarrowed>>;
 let http: Http;
 const query = 'harvest';
 const k = 3;
 
 beforeAll(async () => {
   service = await openTestService();
+  wide = await unnarrowed(service);
   http = await serveHttp(service);
   const as = await writer(service);
   await put(service.write, as, 'wheat', 'The wheat harvest.', ['user:anne', 'agent:bot']);
@@ -23,6 +27,7 @@ beforeAll(async () => {
   await put(service.write, as, 'hops', 'The hops harvest.', ['user:carl']);
 });
 afterAll(async () => {
+  await wide.close();
   await http.close();
   await service.close();
 });
@@ -93,7 +98,10 @@ it.each(people)('every door gives $as $agent the same', async ({ expected, ...pe
   const own = toSeen(await retrieve(service.read, await tokenOf(person), { query, k }));
   expect(own.ids.toSorted()).toEqual(expected);
   // A door that goes round the enforcement shows.
-  const round = await throughLangChain(inProcess({ ...service.read, engine: allowsAll }), person);
+  const round = await throughLangChain(
+    inProcess({ ...service.read, index: wide.index, engine: allowsAll }),
+    person,
+  );
   expect(round).not.toEqual(own);
   for (const [door, answer] of Object.entries(doors)) expect(await answer(person), door).toEqual(own);
 });

@@ -30,6 +30,8 @@ function searchOver(chunks: readonly Candidate[], gone: readonly string[]): Cand
   let given = 0;
   return {
     exact: () => true,
+    narrowed: false,
+    route: () => ({ name: 'scan', why: 'A test.' }),
     async next() {
       const some = documents.slice(given, given + 3);
       given += some.length;

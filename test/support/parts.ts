@@ -5,6 +5,7 @@ import type { WritePath } from '../../ingest/ingest.ts';
 import { embeddedEngine } from '../../src/adapters/embedded-engine/embedded-engine.ts';
 import { developmentIdentity, type TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
 import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
+import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
 import { postgresAuditLog } from '../../src/adapters/postgres/audit.ts';
 import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
@@ -49,7 +50,11 @@ export async function openParts(dsl?: string): Promise<Parts> {
       ...shared,
       identity: developmentIdentity(await developmentKeys(dataDir)),
       sessions: postgresSessions(database),
-      index: postgresCandidateIndex(database, embeddings),
+      index: postgresCandidateIndex(
+        database,
+        embeddings,
+        permissionIndex(model, config.guarded, relationships),
+      ),
       engine: embeddedEngine(model, relationships),
       passages: postgresPassages(database),
     },

@@ -170,6 +170,8 @@ describe('and at run time', () => {
       principal,
       {
         exact: () => true,
+        narrowed: false,
+        route: () => ({ name: 'scan', why: 'A test.' }),
         next: async () => ({ documents: [found], exhausted: true }),
         within: async () => [found],
       },
