@@ -1,0 +1,48 @@
+import { embeddedEngine } from '../../../src/adapters/embedded-engine/embedded-engine.ts';
+import { developmentIdentity, mintToken } from '../../../src/adapters/jwt/development-issuer.ts';
+import { developmentKeys } from '../../../src/adapters/jwt/development-keys.ts';
+import { permissionIndex } from '../../../src/adapters/permission-index/permission-index.ts';
+import { postgresAuditLog } from '../../../src/adapters/postgres/audit.ts';
+import { postgresPassages } from '../../../src/adapters/postgres/passages.ts';
+import { postgresRelationships } from '../../../src/adapters/postgres/relationships.ts';
+import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/candidate-index.ts';
+import { postgresSessions } from '../../../src/adapters/postgres/sessions.ts';
+import type { Model } from '../../../src/evaluator/model.ts';
+import { type ReadPath, retrieve } from '../../../src/retrieve/retrieve.ts';
+import type { Collection } from '../search/collection.ts';
+
+const guarded = { type: 'document', relation: 'can_read' };
+const K = 10;
+
+/** The whole read path on a collection: token, session, search, verdicts of the embedded engine, audit, text. */
+export async function openReadPath({ database, embeddings }: Collection, model: Model, keysFolder: string) {
+  const relationships = postgresRelationships(database);
+  const permissions = permissionIndex(model, guarded, relationships);
+  const keys = await developmentKeys(keysFolder);
+  const path: ReadPath = {
+    guarded,
+    relationships,
+    identity: developmentIdentity(keys),
+    sessions: postgresSessions(database),
+    index: postgresCandidateIndex(database, embeddings, permissions),
+    engine: embeddedEngine(model, relationships),
+    passages: postgresPassages(database),
+    audit: postgresAuditLog(database),
+  };
+  return {
+    permissions,
+    relationships,
+    token: (subject: string): Promise<string> =>
+      mintToken(keys, { subject, scopes: ['retrieve'], lifetime: 7_200 }),
+    /** Milliseconds of one retrieval, and how many passages it gave. */
+    async time(token: string, query: string): Promise<{ readonly ms: number; readonly passages: number }> {
+      const begin = performance.now();
+      const { results, complete } = await retrieve(path, token, { query, k: K });
+      const ms = performance.now() - begin;
+      if (!complete) throw new Error('an answer was not complete');
+      return { ms, passages: results.length };
+    },
+  };
+}
+
+export type OpenReadPath = Awaited<ReturnType<typeof openReadPath>>;
