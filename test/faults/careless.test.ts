@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Engine } from '../../src/ports/engine.ts';
 import { type Http, serveHttp } from '../support/http.ts';
 import { realParts } from '../support/real-parts.ts';
+import { unnarrowed } from '../support/unnarrowed.ts';
 import { verdictFaults } from './openfga-faults.ts';
 import { operations, seed, TEXT } from './operations.ts';
 import { openWorld, sharedServers, type World } from './world.ts';
@@ -45,12 +46,15 @@ describe.skipIf(realParts()?.native === undefined)(
     let world: World;
     let http: Http;
     let careless: World;
+    /** Nor is there a permission index, which would keep people from finding what they may not read. */
+    let wide: Awaited<ReturnType<typeof unnarrowed>>;
 
     beforeAll(async () => {
       world = await openWorld(sharedServers());
       const { service } = world;
       const engine = await carelessEngine(world);
-      http = await serveHttp({ ...service, read: { ...service.read, engine } });
+      wide = await unnarrowed(world);
+      http = await serveHttp({ ...service, read: { ...service.read, index: wide.index, engine } });
       careless = {
         ...world,
         send: async (who, method, path, json) =>
@@ -60,6 +64,7 @@ describe.skipIf(realParts()?.native === undefined)(
     });
     afterAll(async () => {
       await http.close();
+      await wide.close();
       await world.close();
     });
 
