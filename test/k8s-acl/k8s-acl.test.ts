@@ -10,6 +10,7 @@ import type { Check } from '../../src/ports/engine.ts';
 import { retrieve } from '../../src/retrieve/retrieve.ts';
 import { retrieveResponse } from '../../src/types/retrieval.ts';
 import { openTestService, type TestService } from '../support/service.ts';
+import { unnarrowed } from '../support/unnarrowed.ts';
 import { loadHistory, loadOrganisation, type MonthlyStep, spreadUsers } from './data.ts';
 import { Oracle } from './oracle.ts';
 
@@ -105,8 +106,10 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
   }, 600_000);
 
   test('with enforcement switched off the same test sees leaks', async () => {
+    const wide = await unnarrowed(service);
     const open = {
       ...service.read,
+      index: wide.index,
       engine: {
         batchCheck: async ({ checks }: { checks: readonly Check[] }) =>
           checks.map(({ correlationId }) => ({ correlationId, allowed: true })),
@@ -118,6 +121,7 @@ describe.skipIf(organisation === undefined)('a real organisation', () => {
       const allowed = readableBy(user);
       leaks += answer.results.filter(({ document_id }) => !allowed.has(document_id)).length;
     }
+    await wide.close();
     expect(leaks).toBeGreaterThan(100);
   });
 
