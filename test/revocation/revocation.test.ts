@@ -6,6 +6,7 @@ import { type Deployment, deploy } from '../crash/deployment.ts';
 import { type Served, serve } from '../support/cli.ts';
 import { serveHttp } from '../support/http.ts';
 import { realParts } from '../support/real-parts.ts';
+import { unnarrowed } from '../support/unnarrowed.ts';
 import { type Access, type Revocation, revoke, seed } from './revocation.ts';
 
 /** `npm run bench:revocation` sets it. */
@@ -48,9 +49,11 @@ describe.skipIf(realParts() === undefined)('a relationship that was deleted', ()
 
   it('and the test sees it where verdicts are kept', async () => {
     const service = await openService(deployment.config, () => {});
+    // Else the permission index would hide what the verdicts give away.
+    const wide = await unnarrowed(deployment);
     const http = await serveHttp({
       ...service,
-      read: { ...service.read, engine: remembering(service.read.engine) },
+      read: { ...service.read, index: wide.index, engine: remembering(service.read.engine) },
     });
     try {
       const between = { writeTo: http.url, askAt: http.url };
@@ -62,6 +65,7 @@ describe.skipIf(realParts() === undefined)('a relationship that was deleted', ()
       }
     } finally {
       await http.close();
+      await wide.close();
       await service.close();
     }
   });
