@@ -11,6 +11,7 @@ import { openSides } from './operations.ts';
 import { loadModel, openStore } from './parts.ts';
 import { explain, sentence } from './permission-index/explain.ts';
 import { type Verified, verifyScopes } from './permission-index/verify.ts';
+import { contextNow } from './ports/engine.ts';
 import { StartupError } from './types/errors.ts';
 import { DEFAULT_TENANT } from './types/principal.ts';
 import type { Tuple } from './types/tuple.ts';
@@ -111,7 +112,7 @@ async function embedded(config: Config, database: Database): Promise<Opened> {
         relation: guarded.relation,
         object: `${guarded.type}:${id}`,
       }));
-      const results = await engine.batchCheck({ tenant, checks, context: now(), signal });
+      const results = await engine.batchCheck({ tenant, checks, context: contextNow(), signal });
       return documents.flatMap(({ id }, i) => (results[i]?.allowed === true ? [id] : []));
     },
   };
@@ -129,15 +130,17 @@ async function withOpenFga(
     index: permissionIndex(model, { type, relation }, postgresRelationships(database)),
     tenants: () => sides.ledger.tenants(),
     async allowed(tenant, user) {
-      const objects = await listedObjects(client, stores, tenant, { user, relation, type, context: now() });
+      const objects = await listedObjects(client, stores, tenant, {
+        user,
+        relation,
+        type,
+        context: contextNow(),
+      });
       return objects.map((object) => object.slice(type.length + 1));
     },
     copy: (tenant) => verifyCopy(sides, tenant),
   };
 }
-
-/** As in every check. */
-const now = () => ({ current_time: new Date().toISOString() });
 
 /** Reads every relationship from the OpenFGA server again. Running services notice by the version. */
 export async function rebuildIndex(

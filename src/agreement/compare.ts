@@ -1,6 +1,6 @@
 import type { FeedEntry, Generations, Ledger, LedgerState, TupleFeed } from '../ports/ledger.ts';
-import type { TupleChange } from '../ports/tuple-log.ts';
-import { type Tuple, type TupleKey, tupleKey } from '../types/tuple.ts';
+import { changedKey } from '../ports/tuple-log.ts';
+import { type Tuple, tupleKey } from '../types/tuple.ts';
 
 export type Sides = {
   readonly ledger: Ledger;
@@ -60,11 +60,7 @@ export function unfollowed({ state: { last }, log }: Pick<Reading, 'state' | 'lo
 }
 
 export function sameEntry(a: FeedEntry, b: FeedEntry): boolean {
-  return a.at === b.at && a.kind === b.kind && tupleKey(keyOf(a)) === tupleKey(keyOf(b));
-}
-
-export function keyOf(change: TupleChange): TupleKey {
-  return change.kind === 'written' ? change.tuple : change.key;
+  return a.at === b.at && a.kind === b.kind && tupleKey(changedKey(a)) === tupleKey(changedKey(b));
 }
 
 /** What a log leads to, from what was there before it. */

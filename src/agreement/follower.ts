@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FeedEntry, LedgerState } from '../ports/ledger.ts';
 import { ClearanceError } from '../types/errors.ts';
+import { repeatedly } from '../types/repeatedly.ts';
+import { eachUpToDate } from '../types/up-to-date.ts';
 import { compare, readBoth, type Sides, sameEntry } from './compare.ts';
 
 /** Milliseconds between two comparisons, and how long one counts where the next fails to come. */
@@ -40,11 +41,8 @@ export type Follower = {
 /** Keeps the ledger up to date, and the service closed where the engine and the store are not of one history. */
 export async function startFollower(sides: Sides, onError: (error: unknown) => void): Promise<Follower> {
   const known = new Map<string, Known>();
-  const underWay = new Map<string, Promise<void>>();
-  const upcoming = new Map<string, Promise<void>>();
   const doubts = new Map<string, number>();
   const applied = new Map<string, string>();
-  const stopped = new AbortController();
 
   async function pass(tenant: string): Promise<void> {
     const [began, failures] = [Date.now(), failuresOf(tenant)];
@@ -58,19 +56,7 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
    * A comparison that began before `confirm` was called proves nothing to its caller. Who comes while one runs shares the
    * next: in an outage there are many, and each comparison takes until its deadline.
    */
-  function next(tenant: string): Promise<void> {
-    const shared = upcoming.get(tenant);
-    if (shared !== undefined) return shared;
-    const turn = (underWay.get(tenant) ?? Promise.resolve())
-      .catch(() => {})
-      .then(() => {
-        upcoming.delete(tenant);
-        return pass(tenant);
-      });
-    upcoming.set(tenant, turn);
-    underWay.set(tenant, turn);
-    return turn;
-  }
+  const next = eachUpToDate<void>(pass);
   async function passAll(): Promise<void> {
     for (const tenant of await sides.ledger.tenants()) {
       await next(tenant).catch((error: unknown) => {
@@ -95,13 +81,7 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
   }
 
   await passAll();
-  const loop = (async () => {
-    for (;;) {
-      await sleep(EVERY_MS, undefined, { signal: stopped.signal }).catch(() => {});
-      if (stopped.signal.aborted) return;
-      await passAll().catch(onError);
-    }
-  })();
+  const loop = repeatedly(EVERY_MS, passAll, onError);
 
   return {
     async confirm(tenant) {
@@ -114,10 +94,7 @@ export async function startFollower(sides: Sides, onError: (error: unknown) => v
     doubt,
     closed: () =>
       new Map([...known].flatMap(([tenant, { closed }]) => (closed === undefined ? [] : [[tenant, closed]]))),
-    async stop() {
-      stopped.abort();
-      await loop;
-    },
+    stop: () => loop.stop(),
   };
 }
 

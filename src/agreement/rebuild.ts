@@ -1,8 +1,8 @@
 import type { Repaired } from '../ports/ledger.ts';
-import type { TupleChange } from '../ports/tuple-log.ts';
+import { changedKey, type TupleChange } from '../ports/tuple-log.ts';
 import { ClearanceError } from '../types/errors.ts';
 import { type TupleKey, tupleKey } from '../types/tuple.ts';
-import { keyOf, ofOneHistory, readBoth, readFrom, type Sides, unfollowed } from './compare.ts';
+import { ofOneHistory, readBoth, readFrom, type Sides, unfollowed } from './compare.ts';
 import { type Differences, differences } from './differences.ts';
 
 export type Rebuilt = Repaired & Pick<Differences, 'inEngine'>;
@@ -36,7 +36,7 @@ export async function verifyCopy(sides: Sides, tenant: string): Promise<Agreemen
   const before = await readAgreed(sides, tenant);
   const { inEngine, inLedger, missing, surplus } = await differences(sides.ledger, sides.feed, tenant);
   const log = await sides.feed.changesSince(tenant, readFrom(before.state.last));
-  const unseen = new Set(unfollowed({ ...before, log }).map((entry) => tupleKey(keyOf(entry))));
+  const unseen = new Set(unfollowed({ ...before, log }).map((entry) => tupleKey(changedKey(entry))));
   const counted = (keys: readonly TupleKey[]) => keys.filter((key) => !unseen.has(tupleKey(key))).length;
   const coming = new Set([...missing, ...surplus].map(tupleKey).filter((key) => unseen.has(key)));
   return {

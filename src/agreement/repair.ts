@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Repaired } from '../ports/ledger.ts';
-import type { TupleChange } from '../ports/tuple-log.ts';
+import { changedKey, type TupleChange } from '../ports/tuple-log.ts';
 import { batches } from '../types/batches.ts';
+import { repeatedly } from '../types/repeatedly.ts';
 import { type TupleKey, tupleKey } from '../types/tuple.ts';
-import { keyOf, OVERLAP_MS, ofOneHistory, readBoth, type Sides, unfollowed } from './compare.ts';
+import { OVERLAP_MS, ofOneHistory, readBoth, type Sides, unfollowed } from './compare.ts';
 import { differences } from './differences.ts';
 
 /** Milliseconds from one repair of a tenant to the next, by whichever copy of the service, and between two looks whether one is due. */
@@ -38,10 +39,7 @@ export function startRepairs(
   onError: (error: unknown) => void,
   lookEveryMs = LOOK_EVERY_MS,
 ): { stop(): Promise<void> } {
-  const stopped = new AbortController();
-  const { signal } = stopped;
-
-  async function repairAll(): Promise<void> {
+  async function repairAll(signal: AbortSignal): Promise<void> {
     for (const tenant of await sides.ledger.tenants()) {
       try {
         const repair = await repairIfDue(sides, tenant, REPAIR_EVERY_MS, signal);
@@ -52,19 +50,7 @@ export function startRepairs(
       }
     }
   }
-  const loop = (async () => {
-    for (;;) {
-      await sleep(lookEveryMs, undefined, { signal }).catch(() => {});
-      if (signal.aborted) return;
-      await repairAll().catch(onError);
-    }
-  })();
-  return {
-    async stop() {
-      stopped.abort();
-      await loop;
-    },
-  };
+  return repeatedly(lookEveryMs, repairAll, onError);
 }
 
 /** Undefined where another copy of the service is at it or was a while ago, or the tenant is closed. */
@@ -123,7 +109,7 @@ async function repairTuples(
   const began = Date.now();
   const before = await readBoth(sides, tenant);
   if (!ofOneHistory(before)) return undefined;
-  const coming = new Set(unfollowed(before).map((change) => tupleKey(keyOf(change))));
+  const coming = new Set(unfollowed(before).map((change) => tupleKey(changedKey(change))));
   const changes: TupleChange[] = [];
   for (const key of keys) {
     if (!coming.has(tupleKey(key))) changes.push(await asInEngine(sides, tenant, key));

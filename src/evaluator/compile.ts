@@ -108,7 +108,7 @@ function tuplesetsOf(rewrite: Rewrite): string[] {
   return childrenOf(rewrite).flatMap(tuplesetsOf);
 }
 
-function containsExclusion(rewrite: Rewrite): boolean {
+export function containsExclusion(rewrite: Rewrite): boolean {
   return rewrite.kind === 'exclusion' || childrenOf(rewrite).some(containsExclusion);
 }
 

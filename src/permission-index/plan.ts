@@ -1,4 +1,4 @@
-import { childrenOf } from '../evaluator/compile.ts';
+import { containsExclusion } from '../evaluator/compile.ts';
 import type { Model } from '../evaluator/model.ts';
 import type { Relation, Rewrite } from '../evaluator/relation.ts';
 
@@ -179,10 +179,6 @@ function widerThanTheEngine(relation: Relation): string[] {
   const conditions = relation.restrictions.flatMap(({ condition }) => condition ?? []);
   return [
     ...(conditions.length > 0 ? [`${name} has conditions (${[...new Set(conditions)].join(', ')})`] : []),
-    ...(excludes(relation.rewrite) ? [`${name} has a "but not"`] : []),
+    ...(containsExclusion(relation.rewrite) ? [`${name} has a "but not"`] : []),
   ];
-}
-
-function excludes(rewrite: Rewrite): boolean {
-  return rewrite.kind === 'exclusion' || childrenOf(rewrite).some(excludes);
 }

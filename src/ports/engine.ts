@@ -39,6 +39,11 @@ export interface Engine {
 
 export const MAX_CHECKS_A_BATCH = 50;
 
+/** What conditions are told in every check of a request. */
+export function contextNow(): Readonly<Record<string, unknown>> {
+  return { current_time: new Date().toISOString() };
+}
+
 export type TupleChanges = {
   readonly writes: readonly Tuple[];
   readonly deletes: readonly TupleKey[];

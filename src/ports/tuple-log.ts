@@ -4,6 +4,10 @@ export type TupleChange =
   | { readonly kind: 'written'; readonly tuple: Tuple }
   | { readonly kind: 'deleted'; readonly key: TupleKey };
 
+export function changedKey(change: TupleChange): TupleKey {
+  return change.kind === 'written' ? change.tuple : change.key;
+}
+
 /** A tenant's relationships, as the database keeps them. Each change has a version, committed in order. */
 export interface TupleLog {
   version(tenant: string): Promise<number>;

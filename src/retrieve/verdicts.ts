@@ -1,4 +1,10 @@
-import { type Check, type CheckResult, type Engine, MAX_CHECKS_A_BATCH } from '../ports/engine.ts';
+import {
+  type Check,
+  type CheckResult,
+  contextNow,
+  type Engine,
+  MAX_CHECKS_A_BATCH,
+} from '../ports/engine.ts';
 import { orAborted } from '../types/or-aborted.ts';
 import { allowed, denied, undetermined, type Verdict } from '../types/verdict.ts';
 
@@ -90,7 +96,7 @@ async function askBatch(
 ): Promise<readonly Verdict[]> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(BATCH_DEADLINE_MS)]);
   try {
-    const context = { current_time: new Date().toISOString() };
+    const context = contextNow();
     const results = await orAborted(
       // An adapter may not obey the signal.
       engine.batchCheck({ tenant, checks, context, signal: deadline }),

@@ -27,3 +27,15 @@ export class UpToDate<T> {
     return turn;
   }
 }
+
+/** One for each name, made when it is first asked for. */
+export function eachUpToDate<T>(
+  catchUp: (name: string, held: T | undefined) => Promise<T>,
+): (name: string) => Promise<T> {
+  const each = new Map<string, UpToDate<T>>();
+  return (name) => {
+    let one = each.get(name);
+    if (one === undefined) each.set(name, (one = new UpToDate((held) => catchUp(name, held))));
+    return one.current();
+  };
+}

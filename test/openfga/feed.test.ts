@@ -6,24 +6,12 @@ import { transport } from '../../src/adapters/openfga/transport.ts';
 import type { Tuple } from '../../src/types/tuple.ts';
 import { realParts } from '../support/real-parts.ts';
 import { gives, startEndpoint } from './endpoint.ts';
-import { freshStore, pinned, serverConfig } from './fresh-store.ts';
-
-const MODEL = `
-model
-  schema 1.1
-type user
-type document
-  relations
-    define viewer: [user, user with in_hours]
-condition in_hours(hour: int, limit: int) {
-  hour < limit
-}
-`;
+import { freshStore, IN_HOURS, pinned, serverConfig } from './fresh-store.ts';
 
 const tuple = (user: string): Tuple => ({ user: `user:${user}`, relation: 'viewer', object: 'document:1' });
 
 async function opened() {
-  const store = await freshStore(MODEL);
+  const store = await freshStore(IN_HOURS);
   const relationships = openFgaRelationships(store.client, store.stores);
   return {
     ...store,

@@ -5,6 +5,19 @@ import { modelFromDsl } from '../../src/evaluator/model.ts';
 import type { EngineStore, EngineStores } from '../../src/ports/engine-stores.ts';
 import { needRealParts } from '../support/real-parts.ts';
 
+/** A model with a condition. */
+export const IN_HOURS = `
+model
+  schema 1.1
+type user
+type document
+  relations
+    define viewer: [user, user with in_hours]
+condition in_hours(hour: int, limit: int) {
+  hour < limit
+}
+`;
+
 /** The server of this run, unless a test has one of its own. */
 export function serverConfig({ apiUrl, token } = needRealParts().openfga): OpenFgaConfig {
   return { apiUrl, credentials: { kind: 'token', token } };

@@ -5,24 +5,13 @@ import { openFgaRelationships } from '../../src/adapters/openfga/relationships.t
 import type { Tuple } from '../../src/types/tuple.ts';
 import { realParts } from '../support/real-parts.ts';
 import { gives, startEndpoint } from './endpoint.ts';
-import { freshStore, pinned } from './fresh-store.ts';
+import { freshStore, IN_HOURS, pinned } from './fresh-store.ts';
 
-const MODEL = `
-model
-  schema 1.1
-type user
-type document
-  relations
-    define viewer: [user, user with in_hours]
-condition in_hours(hour: int, limit: int) {
-  hour < limit
-}
-`;
 const asked = { user: 'user:anne', relation: 'viewer', type: 'document', context: { hour: 9 } };
 
 describe.skipIf(realParts() === undefined)('what a real server lists', () => {
   it('is not cut at its limit of 1,000, and depends on the context', async () => {
-    const { client, stores } = await freshStore(MODEL);
+    const { client, stores } = await freshStore(IN_HOURS);
     const relationships = openFgaRelationships(client, stores);
     const tuple = (i: number): Tuple => ({
       user: 'user:anne',

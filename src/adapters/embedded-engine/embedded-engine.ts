@@ -3,7 +3,8 @@ import type { Model } from '../../evaluator/model.ts';
 import { TupleGraph } from '../../evaluator/tuple-graph.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { TupleLog } from '../../ports/tuple-log.ts';
-import { UpToDate } from '../../types/up-to-date.ts';
+import { applyChanges, readInto } from '../../types/tuple-copy.ts';
+import { eachUpToDate } from '../../types/up-to-date.ts';
 
 /** Checks that share one evaluator's memory of what it found out, before that memory is given up. */
 const MAX_SHARED_CHECKS = 50_000;
@@ -15,16 +16,12 @@ type Held = { version: number; graph: TupleGraph; shared: Evaluator; sharedCheck
  * every batch compares versions first and catches up, for another process may have written.
  */
 export function embeddedEngine(model: Model, log: TupleLog): Engine {
-  const copies = new Map<string, UpToDate<Held>>();
+  const current = eachUpToDate<Held>((tenant, held) => catchUp(model, log, tenant, held));
   const conditional = model.conditions.size > 0;
 
   return {
     async batchCheck({ tenant, checks, context, contextualTuples }) {
-      let copy = copies.get(tenant);
-      if (copy === undefined) {
-        copies.set(tenant, (copy = new UpToDate((held) => catchUp(model, log, tenant, held))));
-      }
-      const held = await copy.current();
+      const held = await current(tenant);
       // From here to the end nothing is awaited, so all checks see one state of the graph.
       const evaluator =
         conditional || contextualTuples !== undefined
@@ -56,21 +53,15 @@ function sharedEvaluator(model: Model, held: Held, checks: number): Evaluator {
 /** The tenant's relationships at a version read now: from what was held before, else page by page and what changed since. */
 async function catchUp(model: Model, log: TupleLog, tenant: string, held: Held | undefined): Promise<Held> {
   if (held === undefined) {
-    const version = await log.version(tenant);
     const graph = new TupleGraph();
-    for await (const page of log.pages(tenant)) {
-      for (const tuple of page) graph.add(tuple);
-    }
+    const version = await readInto(graph, log, tenant);
     const loaded = { version, graph, shared: new Evaluator(model, graph), sharedChecks: 0 };
     return catchUp(model, log, tenant, loaded);
   }
   const newest = await log.version(tenant);
   if (newest === held.version) return held;
   const { version, changes } = await log.changesSince(tenant, held.version);
-  for (const change of changes) {
-    if (change.kind === 'written') held.graph.add(change.tuple);
-    else held.graph.delete(change.key);
-  }
+  applyChanges(held.graph, changes);
   held.version = Math.max(newest, version);
   if (changes.length === 0) return held;
   held.shared = new Evaluator(model, held.graph);

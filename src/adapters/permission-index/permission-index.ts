@@ -4,9 +4,10 @@ import { PublishedDocuments } from '../../permission-index/published-documents.t
 import { RelationshipGraph } from '../../permission-index/relationship-graph.ts';
 import { MAX_STEPS, walk } from '../../permission-index/walk.ts';
 import type { PermissionIndex, Scope } from '../../ports/permission-index.ts';
-import type { DocumentLog, DocumentState, TupleChange, TupleLog } from '../../ports/tuple-log.ts';
+import type { DocumentLog, DocumentState, TupleLog } from '../../ports/tuple-log.ts';
 import { DocumentSet } from '../../types/document-set.ts';
-import { UpToDate } from '../../types/up-to-date.ts';
+import { applyChanges, readInto } from '../../types/tuple-copy.ts';
+import { eachUpToDate } from '../../types/up-to-date.ts';
 
 /** Bytes of bitmaps that are kept for a tenant until its version moves. */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
@@ -38,15 +39,7 @@ export function permissionIndex(
   maxSteps = MAX_STEPS,
 ): InMemoryIndex {
   const plan = compilePlan(model, guarded);
-  const copies = new Map<string, UpToDate<Held>>();
-
-  function held(tenant: string): Promise<Held> {
-    let copy = copies.get(tenant);
-    if (copy === undefined) {
-      copies.set(tenant, (copy = new UpToDate((before) => catchUp(plan, log, tenant, before))));
-    }
-    return copy.current();
-  }
+  const held = eachUpToDate<Held>((tenant, before) => catchUp(plan, log, tenant, before));
 
   return {
     plan,
@@ -75,7 +68,7 @@ async function catchUp(
   const { version, changes } = await log.changesSince(tenant, held.version);
   // They may be newer than the relationships read before them, and come again at the next turn.
   takeDocuments(held, await log.documentsSince(tenant, held.version));
-  take(held, changes);
+  applyChanges(held.graph, changes);
   held.version = Math.max(newest, version);
   held.kept.clear();
   held.keptBytes = 0;
@@ -84,26 +77,16 @@ async function catchUp(
 
 /** Page by page, and then what has changed since before the first. */
 async function load(plan: Plan, log: TupleLog & DocumentLog, tenant: string): Promise<Held> {
-  const began = await log.version(tenant);
+  const graph = new RelationshipGraph(plan);
   const held: Held = {
-    version: began,
-    graph: new RelationshipGraph(plan),
+    version: await readInto(graph, log, tenant),
+    graph,
     documents: new PublishedDocuments(),
     kept: new Map(),
     keptBytes: 0,
   };
-  for await (const page of log.pages(tenant)) {
-    for (const tuple of page) held.graph.add(tuple);
-  }
   for await (const page of log.documentPages(tenant)) takeDocuments(held, page);
   return catchUp(plan, log, tenant, held);
-}
-
-function take({ graph }: Held, changes: readonly TupleChange[]): void {
-  for (const change of changes) {
-    if (change.kind === 'written') graph.add(change.tuple);
-    else graph.delete(change.key);
-  }
 }
 
 function takeDocuments({ graph, documents }: Held, states: readonly DocumentState[]): void {

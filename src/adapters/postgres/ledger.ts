@@ -1,7 +1,7 @@
 import type { FeedEntry, Ledger, Repaired } from '../../ports/ledger.ts';
-import type { TupleChange } from '../../ports/tuple-log.ts';
+import { changedKey, type TupleChange } from '../../ports/tuple-log.ts';
 import { batches } from '../../types/batches.ts';
-import { difference, type TupleKey, tupleKey } from '../../types/tuple.ts';
+import { difference, tupleKey } from '../../types/tuple.ts';
 import type { Database, Queryable } from './database.ts';
 import { noStore } from './engine-stores.ts';
 import { all, among, changedSince, pages } from './tuple-queries.ts';
@@ -148,11 +148,11 @@ async function bringTo(
 ): Promise<Repaired> {
   await lockVersion(tx, tenant);
   const newer = new Set((await changedSince(tx, tenant, version)).map(tupleKey));
-  const latest = latestOf(changes).filter((change) => !newer.has(tupleKey(keyOf(change))));
+  const latest = latestOf(changes).filter((change) => !newer.has(tupleKey(changedKey(change))));
   let [written, deleted] = [0, 0];
   for (const batch of batches(latest, BATCH)) {
     const wanted = batch.flatMap((change) => (change.kind === 'written' ? [change.tuple] : []));
-    const held = await among(tx, tenant, batch.map(keyOf));
+    const held = await among(tx, tenant, batch.map(changedKey));
     const done = await applyTuples(tx, tenant, difference(held, wanted));
     written += done.written;
     deleted += done.deleted;
@@ -162,9 +162,5 @@ async function bringTo(
 
 /** Each tuple's last change counts. */
 function latestOf(changes: readonly TupleChange[]): readonly TupleChange[] {
-  return [...new Map(changes.map((change) => [tupleKey(keyOf(change)), change])).values()];
-}
-
-function keyOf(change: TupleChange): TupleKey {
-  return change.kind === 'written' ? change.tuple : change.key;
+  return [...new Map(changes.map((change) => [tupleKey(changedKey(change)), change])).values()];
 }

@@ -38,7 +38,7 @@ program
   .argument('<question>')
   .requiredOption('--as <user>', 'who asks: user:anne', parseUser('user'))
   .option('--agent <agent>', 'the agent that asks for them: agent:support-bot', parseUser('agent'))
-  .option('-k <number>', 'how many passages', parseCount, DEFAULT_K)
+  .option('-k <number>', 'how many passages', wholeNumber(1, MAX_K), DEFAULT_K)
   .option('--json', 'the whole answer as JSON')
   .action(async (question: string, options: { as: string; agent?: string; k: number; json?: true }) => {
     const config = readConfig(process.env);
@@ -112,7 +112,7 @@ index
   .description(
     'compare its relationships with the OpenFGA server, and what it lets people find with the engine',
   )
-  .option('--people <number>', 'how many people are tried, for each tenant', parsePeople, 20)
+  .option('--people <number>', 'how many people are tried, for each tenant', wholeNumber(0), 20)
   .action(async (options: { people: number }) => {
     const config = readConfig(process.env);
     await (await import('./index-commands.ts')).verify(config, options.people);
@@ -158,18 +158,16 @@ function parseUser(type: 'user' | 'agent') {
   };
 }
 
-function parseCount(value: string): number {
-  const count = Number(value);
-  if (!Number.isInteger(count) || count < 1 || count > MAX_K) {
-    throw new InvalidArgumentError(`give a whole number from 1 to ${MAX_K}`);
-  }
-  return count;
-}
-
-function parsePeople(value: string): number {
-  const count = Number(value);
-  if (!Number.isInteger(count) || count < 0) throw new InvalidArgumentError('give a whole number');
-  return count;
+function wholeNumber(from: number, to?: number) {
+  return (value: string): number => {
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < from || (to !== undefined && number > to)) {
+      throw new InvalidArgumentError(
+        `give a whole number from ${from} ${to === undefined ? 'on' : `to ${to}`}`,
+      );
+    }
+    return number;
+  };
 }
 
 try {

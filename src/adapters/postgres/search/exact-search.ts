@@ -1,7 +1,7 @@
 import type { CandidateSearch, RankedDocument } from '../../../ports/search.ts';
 import type { Database, Queryable } from '../database.ts';
 import type { ExactRoute } from './choose-route.ts';
-import { type PreparedQuestion, searchSql } from './question-sql.ts';
+import { type PreparedQuestion, publishedDocument, searchSql } from './question-sql.ts';
 import { isSearched, type Searched } from './searched.ts';
 
 /** Documents that the last ranking brings; a walk that goes further has run out of every budget. */
@@ -98,9 +98,7 @@ function rankingSql(
       : `SELECT document_no, version, max(score) AS score FROM (${chunks}) chunks GROUP BY 1, 2`;
   const text = `SELECT d.id AS document_id, best.version, best.score
      FROM (${ranked} ORDER BY score DESC LIMIT ${limit}) best
-     LEFT JOIN LATERAL (
-       SELECT id FROM documents WHERE no = best.document_no AND published_version = best.version
-         AND tenant = ${sql.bind(question.tenant)} OFFSET 0) d ON true
+     ${publishedDocument('best', sql.bind(question.tenant))}
      ORDER BY best.score DESC, d.id`;
   return [text, sql.values];
 }

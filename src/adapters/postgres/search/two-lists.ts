@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts';
 import { FIRST_LOOK } from './choose-route.ts';
-import { type PreparedQuestion, searchSql } from './question-sql.ts';
+import { type PreparedQuestion, publishedDocument, searchSql } from './question-sql.ts';
 import { isSearched, type Searched } from './searched.ts';
 
 /** A chunk of a published version of a searched document, or one that was only passed by: that has no id. */
@@ -56,9 +56,6 @@ export async function readTwoLists(
 
 type Statement = [text: string, values: unknown[]];
 
-const publishedDocument = (tenant: string) => `LEFT JOIN LATERAL (
-  SELECT id FROM documents WHERE no = c.document_no AND published_version = c.version AND tenant = ${tenant} OFFSET 0) d ON true`;
-
 /** Only what the index brings and is searched is looked up among the documents. */
 function lexicalSql(question: PreparedQuestion, searched: Searched, rarest: string, size: number): Statement {
   const sql = searchSql(question);
@@ -66,7 +63,7 @@ function lexicalSql(question: PreparedQuestion, searched: Searched, rarest: stri
       SELECT c.document_no, c.version, ${sql.dense} AS dense, ${sql.lexical} AS lexical, ${sql.fused} AS score FROM chunks c
       WHERE ${isSearched(searched, question.tenant, sql.bind)} AND c.lexemes @@ ${sql.bind(rarest)}::tsquery
       ORDER BY 4 DESC LIMIT ${size} OFFSET 0) c
-    ${publishedDocument(sql.bind(question.tenant))}
+    ${publishedDocument('c', sql.bind(question.tenant))}
     ORDER BY c.lexical DESC`;
   return [text, sql.values];
 }
@@ -82,6 +79,6 @@ function nearestSql(question: PreparedQuestion, searched: Searched): Statement {
       SELECT CASE WHEN ${isSearched(searched, question.tenant, sql.bind)} THEN c.document_no END AS document_no,
         c.version, c.embedding, c.weights FROM chunks c
       ORDER BY c.embedding::${type} <#> ${sql.bind(question.embedding)}::${type} OFFSET 0) c
-    ${publishedDocument(sql.bind(question.tenant))}`;
+    ${publishedDocument('c', sql.bind(question.tenant))}`;
   return [text, sql.values];
 }
