@@ -4,6 +4,8 @@ export type Question = {
   readonly tenant: string;
   readonly query: string;
   readonly filter?: Filter;
+  /** Only an exact search will do. */
+  readonly exactness?: 'certified' | undefined;
   /** Engine ids of all who must be able to read what is found: the person and, where one asks, the agent. */
   readonly readers: readonly string[];
 };

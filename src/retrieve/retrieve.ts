@@ -37,13 +37,13 @@ async function inOrder(
 ): Promise<RetrieveResponse> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
   const { principal, scopes } = await authenticate(path.identity, token, 'retrieve');
-  const { query, k, session_id, filter, debug } = parseRetrieveRequest(input);
+  const { query, k, session_id, filter, exactness, debug } = parseRetrieveRequest(input);
   if (debug && !scopes.has('admin')) {
     throw new ClearanceError('forbidden', '"debug" needs a token with the scope "admin".');
   }
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
   const sessionId = await openSession(path.sessions, principal, session_id);
-  const question = { tenant: principal.tenant, readers: readersOf(principal), query, ...conditions };
+  const question = { tenant: principal.tenant, readers: readersOf(principal), query, exactness, ...conditions };
   const candidates = await path.index.open(question, signal);
   const clearance = await enforce(path, principal, candidates, k, signal);
   const released = await release(path, clearance, {

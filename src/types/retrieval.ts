@@ -18,12 +18,14 @@ export const retrieveRequest = z.strictObject({
   k: z.int().min(1).max(MAX_K).default(DEFAULT_K),
   session_id: z.string().min(1).max(100).optional(),
   filter: z.record(z.string(), z.unknown()).optional(),
+  /** `certified`: an exact search, whose answer is proved to be the best, also where an approximate one would be sooner. */
+  exactness: z.literal('certified').optional(),
   /** How the search went about it. For the scope `admin`: it tells of how much one may read. */
   debug: z.boolean().default(false),
 });
 export type RetrieveRequest = z.input<typeof retrieveRequest>;
 
-const notBuiltYet = ['mode', 'audience', 'exactness'];
+const notBuiltYet = ['mode', 'audience'];
 
 /** What is not built yet is refused by name, never ignored: who asks for it must not believe they got it. */
 export function parseRetrieveRequest(input: unknown): z.output<typeof retrieveRequest> {

@@ -68,7 +68,6 @@ describe('POST /v1/retrieve', () => {
     ['a field that nobody knows', { query: 'a', limit: 3 }, /limit/],
     ['mode', { query: 'a', mode: 'deep' }, /mode/, 'not_built_yet'],
     ['audience', { query: 'a', audience: ['user:bob'] }, /audience/, 'not_built_yet'],
-    ['exactness', { query: 'a', exactness: 'certified' }, /exactness/, 'not_built_yet'],
     ['mode, although it is null', { query: 'a', mode: null }, /mode/, 'not_built_yet'],
     ['a session id that is empty', { query: 'a', session_id: '' }, /session_id/],
     ['a session id that is too long', { query: 'a', session_id: 'x'.repeat(101) }, /session_id/],

@@ -135,6 +135,26 @@ describe.each(stores)('routes on $name', ({ open, there }) => {
       expect(search.exact()).toBe(false);
     });
 
+    test('exactly, however soon the vector index would be, where a certified answer is asked for', async () => {
+      const numbers = [...travel, ...storage];
+      const index = postgresCandidateIndex(
+        database,
+        store.embeddings,
+        await only(database, numbers),
+        forced.approximate,
+      );
+      const search = await index.open(
+        { tenant, query: 'note 3', readers: [], exactness: 'certified' },
+        AbortSignal.timeout(10_000),
+      );
+      expect(await search.next(1)).toEqual({
+        documents: (await bruteForce('note 3', numbers)).slice(0, 1),
+        exhausted: false,
+      });
+      expect(search.exact()).toBe(true);
+      expect(search.route().why).toContain('certified');
+    });
+
     test('nothing, without asking, where nothing may be read', async () => {
       const search = await opened(queries[0] ?? '', [], DEFAULT_TUNING);
       expect(await search.next(5)).toEqual({ documents: [], exhausted: true });

@@ -38,8 +38,8 @@ export function postgresCandidateIndex(
         denseWeight: embeddings.denseWeight,
         ...(filter === undefined ? {} : { filter }),
       };
-      const rows = searched.chunks ?? chunks;
-      return routedSearch(database, question, searched, { rows, total, indexed }, tuning);
+      const extent = { rows: searched.chunks ?? chunks, total, indexed };
+      return routedSearch(database, question, searched, extent, tuning, asked.exactness);
     },
 
     openDocument: (tenant, documentId) => documentSearch(database, tenant, documentId),

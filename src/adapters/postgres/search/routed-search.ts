@@ -1,7 +1,7 @@
-import type { CandidateSearch, Route } from '../../../ports/search.ts';
+import type { CandidateSearch, Question, Route } from '../../../ports/search.ts';
 import type { Database } from '../database.ts';
 import { bestWithin } from './best-within.ts';
-import { chooseRoute, type ExactRoute, type Extent, type Tuning } from './choose-route.ts';
+import { chooseExactRoute, chooseRoute, type ExactRoute, type Extent, type Tuning } from './choose-route.ts';
 import { exactSearch } from './exact-search.ts';
 import type { PreparedQuestion } from './question-sql.ts';
 import type { Searched } from './searched.ts';
@@ -19,6 +19,7 @@ export function routedSearch(
   searched: Searched,
   size: Omit<Extent, 'listable'>,
   tuning: Tuning,
+  exactness?: Question['exactness'],
 ): CandidateSearch {
   const { documents, chunks, narrowed, watermark } = searched;
   const counted =
@@ -43,13 +44,14 @@ export function routedSearch(
     };
   }
   const extent = { ...size, listable: documents !== undefined };
-  const route = chooseRoute(extent, tuning);
+  const certified = exactness === 'certified';
+  const route = certified ? chooseExactRoute(extent, tuning) : chooseRoute(extent, tuning);
   if (route !== 'approximate') {
     return {
       ...common,
       ...exactSearch(database, question, searched, route),
       exact: () => true,
-      route: () => told(route, reasons[route]),
+      route: () => told(route, `${certified ? 'A certified answer was asked for. ' : ''}${reasons[route]}`),
     };
   }
   const search = thresholdSearch(database, question, searched, extent, tuning);
