@@ -31,6 +31,8 @@ const { values: options } = parseArgs({
   allowNegative: true,
 });
 const permissions = { random: 'permissions at random', topics: 'permissions by topic' };
+/** Others than those measured: by these the effort of approximate search is chosen. Of fewer, chance decides. */
+const TUNED_ON = 200;
 /** Below this share exact search is so quick that no approximate scan comes near. */
 const APPROXIMATE_FROM = 0.003;
 /** Above this one, sending a list of all rows takes longer than to scan the table. */
@@ -69,10 +71,17 @@ async function compare(
 ): Promise<void> {
   const { database, indexed } = collection;
   const random = randomFrom(11);
-  const queries = Array.from({ length: Number(options.queries) }, () => {
-    const query = queryAt(vectors, Math.floor(random() * vectors.count));
-    return { query, truths: truthOf(vectors, query, callers) };
-  });
+  const draw = (length: number) =>
+    Array.from({ length }, () => {
+      const query = queryAt(vectors, Math.floor(random() * vectors.count));
+      return { query, truths: truthOf(vectors, query, callers) };
+    });
+  const [queries, others] = [draw(Number(options.queries)), draw(TUNED_ON)];
+  const askedBy = (caller: Caller, drawn: typeof queries): Asked[] =>
+    drawn.flatMap(({ query, truths }) => {
+      const truth = truths.get(caller);
+      return truth === undefined ? [] : [{ query, truth }];
+    });
   const title = `${vectors.count.toLocaleString('en')} ${vectors.dimension}-d vectors, ${vectors.name}`;
   console.log(`## ${title}\n\n${await machine(database)}`);
   console.log(
@@ -83,10 +92,7 @@ async function compare(
     const cells: Cell[] = [];
     for (const caller of callers.filter((each) => each.shape === shape)) {
       console.error(`${shape}, ${percent(caller.share)} …`);
-      const asked = queries.flatMap(({ query, truths }) => {
-        const truth = truths.get(caller);
-        return truth === undefined ? [] : [{ query, truth }];
-      });
+      const asked = { measured: askedBy(caller, queries), tuned: askedBy(caller, others) };
       cells.push(await cellOf(vectors, collection, caller, asked, ours));
     }
     console.log(`### ${title}, ${permissions[shape]}\n\n${report(cells)}`);
@@ -98,7 +104,7 @@ async function cellOf(
   vectors: Vectors,
   { database }: Collection,
   caller: Caller,
-  asked: readonly Asked[],
+  asked: { readonly measured: readonly Asked[]; readonly tuned: readonly Asked[] },
   ours: ReturnType<typeof clearance>,
 ): Promise<Cell> {
   const { approximate, exactByIndex, exactByScan, listed, ...others } = competitors(
@@ -109,7 +115,7 @@ async function cellOf(
   let enough: Strategy | undefined;
   for (const effort of caller.share < APPROXIMATE_FROM ? [] : efforts) {
     const strategy = approximate(effort);
-    if (!(await reaches(strategy, vectors, caller, asked, LEAST_RECALL))) continue;
+    if (!(await reaches(strategy, vectors, caller, asked.tuned, LEAST_RECALL))) continue;
     enough = strategy;
     break;
   }
@@ -120,7 +126,7 @@ async function cellOf(
     ...(enough === undefined ? [] : [enough]),
   ];
   const strategies = [...Object.values(others), ...rivals, ours.strategy];
-  const measured = await measure(database, vectors, caller, asked, strategies);
+  const measured = await measure(database, vectors, caller, asked.measured, strategies);
   return {
     shape: caller.shape,
     share: caller.share,

@@ -3,8 +3,10 @@ import {
   affordableLength,
   chooseExactRoute,
   chooseRoute,
+  completeRank,
   DEFAULT_TUNING,
   type Extent,
+  expectedLength,
   lengthFor,
   type Tuning,
 } from '../../src/adapters/postgres/search/choose-route.ts';
@@ -23,7 +25,7 @@ describe('the route', () => {
   test.each([
     [10, 'listed'],
     [1_000, 'listed'],
-    [20_000, 'listed'],
+    [15_000, 'listed'],
     [60_000, 'approximate'],
     [1_000_000, 'approximate'],
   ])('to %i of a million rows is %s', (rows, route) => {
@@ -64,7 +66,15 @@ describe('the route', () => {
 });
 
 test('a list is several times as long as the part of it that is taken for complete, and never short', () => {
-  expect(lengthFor(1_000)).toBe(6_000);
-  expect(lengthFor(1)).toBe(lengthFor(0));
-  expect(lengthFor(1)).toBeGreaterThan(100);
+  for (const rank of [0, 1, 10, 333, 1_000]) {
+    expect(lengthFor(rank)).toBeGreaterThan(200 + 3 * rank);
+    expect(completeRank(lengthFor(rank))).toBe(rank);
+    expect(completeRank(lengthFor(rank) - 1)).toBe(Math.max(0, rank - 1));
+  }
+  expect(completeRank(100)).toBe(0);
+});
+
+test('a list is as long as the share that may be found demands', () => {
+  expect(expectedLength(of(1_000_000), 10)).toBe(lengthFor(11));
+  expect(expectedLength(of(100_000), 10)).toBe(lengthFor(101));
 });

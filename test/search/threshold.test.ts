@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { lengthFor } from '../../src/adapters/postgres/search/choose-route.ts';
 import type { PreparedQuestion } from '../../src/adapters/postgres/search/question-sql.ts';
 import {
   denseToSettle,
@@ -14,8 +15,8 @@ const question: PreparedQuestion = {
   lexical: { sparse: '{1:5}/1', bound: 10, rarest: "'a'", boundWithoutRarest: 2 },
   denseWeight: 0.5,
 };
-/** A sixth of the dense list, one chunk, is complete. */
-const dense = [0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
+/** Only its first is taken for complete. */
+const dense = Array.from({ length: lengthFor(1) }, (_, rank) => 0.6 / (rank + 1));
 const lists = (lexical: number[], more: Partial<Lists> = {}): Lists => ({
   dense,
   full: true,
@@ -45,7 +46,7 @@ describe('the highest score that a chunk in neither list can have', () => {
 
   test('is met by a chunk of the dense score that settles it', () => {
     const least = denseToSettle(question, lists([9, 8]), 0.55);
-    expect(threshold(question, lists([9, 8], { dense: [least] }))).toBeCloseTo(0.55);
+    expect(threshold(question, lists([9, 8], { dense: dense.map(() => least) }))).toBeCloseTo(0.55);
   });
 });
 

@@ -12,7 +12,7 @@ export type Cell = {
   readonly readable: number;
   /** By strategy. */
   readonly measured: ReadonlyMap<string, Measured>;
-  /** Strategies that search exactly, or approximately with enough recall. */
+  /** Strategies that search exactly, or approximately with enough recall on other queries. */
   readonly rivals: readonly string[];
   /** Which way ours went. */
   readonly route: string;
@@ -61,7 +61,7 @@ export function report(cells: readonly Cell[]): string {
 function claim({ share, readable, measured, rivals, route }: Cell): string[] {
   const ours = measured.get(OURS);
   const [rival] = [...measured]
-    .filter(([name, { recall }]) => rivals.includes(name) && recall >= LEAST_RECALL)
+    .filter(([name]) => rivals.includes(name))
     .toSorted(([, a], [, b]) => a.p50 - b.p50);
   if (ours === undefined || rival === undefined) throw new Error('a cell without ours or exact search');
   const [name, better] = rival;

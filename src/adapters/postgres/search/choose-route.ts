@@ -11,7 +11,7 @@ export type Tuning = {
 };
 
 /** Of the words of `npm run bench:search`, in the page cache, on two cores. `clearance tune` measures a store's own. */
-export const DEFAULT_TUNING: Tuning = { listed: 5, scanned: 0.22, scored: 0.2, visited: 60 };
+export const DEFAULT_TUNING: Tuning = { listed: 4.8, scanned: 0.16, scored: 0.13, visited: 60 };
 
 export type Extent = {
   /** Chunks that may be found. */
@@ -24,10 +24,12 @@ export type Extent = {
   readonly indexed: boolean;
 };
 
-/** Chunks that the vector index brings at least: near the end of its list it overlooks many. */
-export const SHORTEST_LIST = 300;
-/** Of a list, this part is taken for complete: towards its end it lacks the most. `npm run bench:search` prints the recall. */
-export const COMPLETE = 1 / 6;
+/**
+ * The vector index overlooks some, most towards the end of its list: so a list counts as complete up to a rank only if it has
+ * so many chunks, and so many more for each rank. `npm run bench:search` prints the recall.
+ */
+const LEAST = 230;
+const FOR_EACH_RANK = 3.5;
 /** Chunks that it brings before it is told whether those that may be found are among them. */
 export const FIRST_LOOK = 100;
 /** Exact search costs at least so many times the first look: which is then lost. */
@@ -39,11 +41,17 @@ export type ExactRoute = 'listed' | 'scan';
 
 /** The cheapest that answers a usual question. */
 export function chooseRoute(extent: Extent, tuning: Tuning): ExactRoute | 'approximate' {
-  const { rows, total, indexed } = extent;
-  const length = rows > USUAL ? lengthFor((USUAL * Math.max(total, rows)) / rows) : Number.POSITIVE_INFINITY;
+  const { rows, indexed } = extent;
+  const length = rows > USUAL ? expectedLength(extent, USUAL) : Number.POSITIVE_INFINITY;
   return indexed && Math.max(length, WORTH_A_LOOK * FIRST_LOOK) <= affordableLength(extent, tuning)
     ? 'approximate'
     : chooseExactRoute(extent, tuning);
+}
+
+/** Chunks of the list that settles so many, if what may be found lies no nearer and no further than the rest. */
+export function expectedLength({ rows, total }: Extent, count: number): number {
+  // What is settled lies above the last that is complete.
+  return lengthFor((count * Math.max(total, rows)) / rows + 1);
 }
 
 /** Both are exact and their own proof: so the cheaper one. */
@@ -53,7 +61,12 @@ export function chooseExactRoute({ rows, listable, total }: Extent, tuning: Tuni
 
 /** Chunks of a list that is complete up to a rank. */
 export function lengthFor(rank: number): number {
-  return Math.max(SHORTEST_LIST, Math.ceil(rank / COMPLETE));
+  return Math.ceil(LEAST + FOR_EACH_RANK * rank);
+}
+
+/** The rank up to which a list is complete; 0 where it is too short for any. */
+export function completeRank(length: number): number {
+  return Math.max(0, Math.floor((length - LEAST) / FOR_EACH_RANK));
 }
 
 /** Chunks that the vector index brings in the time of the cheaper exact route. */

@@ -1,5 +1,5 @@
 import type { CandidateSearch, RankedDocument } from '../../../ports/search.ts';
-import type { Database, Queryable } from '../database.ts';
+import type { Database } from '../database.ts';
 import type { ExactRoute } from './choose-route.ts';
 import { type PreparedQuestion, publishedDocument, searchSql } from './question-sql.ts';
 import { isSearched, type Searched } from './searched.ts';
@@ -12,7 +12,7 @@ const MORE = 500;
 /** Some chunks are of one document. */
 const CHUNKS_PER_DOCUMENT = 4;
 /** Chunks of a list so short that Postgres looks them up one by one without being told to. */
-const SHORT = 500;
+const SHORT = 5_000;
 
 /** Every searched document, by the fused score of its best chunk: exact and its own proof. Gives none that is `given`. */
 export function exactSearch(
@@ -60,11 +60,10 @@ async function rankDocuments(
   limit: number,
 ): Promise<Ranking> {
   const [text, values] = rankingSql(question, searched, by, limit);
-  const ranked = (queryable: Queryable) => queryable.query<Row>(text, values);
   const { rows } = await (by === 'listed' && (searched.chunks ?? SHORT) < SHORT
-    ? ranked(database)
+    ? database.prepared<Row>(text, values)
     : database.transaction(
-        ranked,
+        (tx) => tx.query<Row>(text, values),
         // To compile a statement for a table read once takes longer than it saves.
         `SET LOCAL jit = off; ${by === 'listed' ? 'SET LOCAL enable_seqscan = off' : ''}`,
       ));
@@ -97,7 +96,7 @@ function rankingSql(
       ? chunks
       : `SELECT document_no, version, max(score) AS score FROM (${chunks}) chunks GROUP BY 1, 2`;
   const text = `SELECT d.id AS document_id, best.version, best.score
-     FROM (${ranked} ORDER BY score DESC LIMIT ${limit}) best
+     FROM (${ranked} ORDER BY score DESC LIMIT ${sql.bind(limit)}::int) best
      ${publishedDocument('best', sql.bind(question.tenant))}
      ORDER BY best.score DESC, d.id`;
   return [text, sql.values];

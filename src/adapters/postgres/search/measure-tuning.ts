@@ -1,6 +1,6 @@
 import { DocumentSet } from '../../../types/document-set.ts';
 import type { Database } from '../database.ts';
-import { DEFAULT_TUNING, type ExactRoute, SHORTEST_LIST, type Tuning } from './choose-route.ts';
+import { DEFAULT_TUNING, type ExactRoute, lengthFor, type Tuning } from './choose-route.ts';
 import { exactSearch } from './exact-search.ts';
 import type { PreparedQuestion } from './question-sql.ts';
 import type { Searched } from './searched.ts';
@@ -8,6 +8,8 @@ import { readTwoLists } from './two-lists.ts';
 import { hasVectorIndex } from './vector-index.ts';
 
 const QUESTIONS = 5;
+/** Chunks that the vector index brings. */
+const BROUGHT = lengthFor(10);
 /** Documents that are looked up: so many that what each statement costs by itself doesn't count. */
 const LISTED = 2_000;
 
@@ -30,7 +32,7 @@ export async function measureTuning(database: Database): Promise<Tuning> {
   const scored = await exactly(everyDocument, 'scan');
   const looked = await exactly(listed, 'listed');
   const visited = (await hasVectorIndex(database))
-    ? perChunk(await median(questions, (question) => bringNearest(database, question)), SHORTEST_LIST)
+    ? perChunk(await median(questions, (question) => bringNearest(database, question)), BROUGHT)
     : DEFAULT_TUNING.visited;
   return {
     listed: perChunk(looked, listed.chunks ?? 0),
@@ -78,8 +80,9 @@ const everyDocument: Searched = {
 };
 
 function bringNearest(database: Database, question: PreparedQuestion): Promise<void> {
-  return readTwoLists(database, { ...question, lexical: undefined }, everyDocument, 0, ({ dense, full }) =>
-    full ? SHORTEST_LIST - dense.length : 0,
+  const dense = { ...question, lexical: undefined };
+  return readTwoLists(database, dense, everyDocument, 0, (lists) =>
+    lists.full ? BROUGHT - lists.dense.length : 0,
   );
 }
 

@@ -5,18 +5,21 @@ import {
   chooseExactRoute,
   type ExactRoute,
   type Extent,
+  expectedLength,
   FIRST_LOOK,
   lengthFor,
   type Tuning,
 } from './choose-route.ts';
 import { exactSearch } from './exact-search.ts';
-import type { PreparedQuestion } from './question-sql.ts';
+import { type PreparedQuestion, publishedDocument } from './question-sql.ts';
 import type { Searched } from './searched.ts';
 import { denseToSettle, expectedRank, type Lists, threshold } from './threshold.ts';
 import { type ListRow, readTwoLists, type TwoLists } from './two-lists.ts';
 
 /** Chunks of the lexical list: to bring all that match costs little more than to bring the best of them. */
 const LEXICAL_LIST = 500;
+/** A list of so few chunks is read at once: a look that saves it costs nearly as much. */
+const SHORT_LIST = 4 * FIRST_LOOK;
 
 export type ThresholdSearch = Pick<CandidateSearch, 'next' | 'exact'> & {
   /** The exact route that it came to in the end, and why; undefined as long as lists were enough. */
@@ -38,7 +41,11 @@ export function thresholdSearch(
   tuning: Tuning,
   highestUnseen = threshold,
 ): ThresholdSearch {
-  const best = new Map<string, RankedDocument>();
+  /** By key: the best chunk of each version that is still to be given. */
+  const best = new Map<string, ListRow>();
+  /** Keys of versions that were given, or are not published. */
+  const done = new Set<string>();
+  /** Ids of documents. */
   const given = new Set<string>();
   const route = chooseExactRoute(extent, tuning);
   const exact = exactSearch(database, question, searched, route, given);
@@ -47,72 +54,107 @@ export function thresholdSearch(
   let gaveUp: string | undefined;
   let fromLists = false;
 
-  /** Reads lists until `count` documents are settled, or it is not worth it. */
+  /** Reads lists until `count` versions are settled, or it is not worth it. */
   function deepen(count: number): Promise<void> {
+    const expected = expectedLength(extent, count);
+    const first = expected > SHORT_LIST ? FIRST_LOOK : expected;
     return readTwoLists(database, question, searched, LEXICAL_LIST, ({ dense, lexical, full }) => {
-      for (const row of dense.length === 0 ? lexical : dense) keepBest(best, row);
+      for (const row of dense.length === 0 ? lexical : dense) keepBest(row);
       const lists: Lists = { dense: densest(dense), full, lexical, lexicalSize: LEXICAL_LIST };
       ceiling = highestUnseen(question, lists);
       const enough = settled().length >= count;
-      const length = lengthFor(enough ? 0 : rankToSettle(count, lists, dense));
+      const length = lengthFor(enough ? 0 : rankToSettle(count, lists, dense) + 1);
       if (enough && (dense.length >= length || !full)) return 0;
       if (!full) gaveUp = 'it brought too few that may be found';
       else if (length > affordable) gaveUp = 'a longer list would have cost more';
-      return gaveUp === undefined ? nextFetch(dense.length, length) : 0;
+      if (gaveUp !== undefined) return 0;
+      return dense.length === 0
+        ? first
+        : Math.min(2 * dense.length, Math.max(length - dense.length, FIRST_LOOK));
     });
   }
 
   /** Of all chunks, the rank of the last that has to be known to be above what is in neither list. */
   function rankToSettle(count: number, lists: Lists, dense: TwoLists['dense']): number {
-    const wanted = ungiven()[count - 1]?.score;
-    if (wanted === undefined) {
-      const found = new Set(
-        dense.flatMap(({ document_id: id }) => (id === null || given.has(id) ? [] : [id])),
-      );
-      return dense.length === 0 ? 0 : (count * dense.length) / found.size;
-    }
+    const wanted = bestFirst()[count - 1]?.score;
+    if (wanted === undefined) return dense.length === 0 ? 0 : (count * dense.length) / best.size;
     const least = denseToSettle(question, lists, wanted);
     if (dense.length > 0) return expectedRank(lists.dense, least);
     const above = lists.lexical.filter((row) => row.dense >= least).length;
     return above === 0 ? 0 : (above / lists.lexical.length) * extent.total;
   }
 
-  function ungiven(): RankedDocument[] {
-    return [...best.values()].filter(({ documentId }) => !given.has(documentId)).toSorted(byScore);
+  function keepBest(row: TwoLists['dense'][number]): void {
+    if (row.document_no === null) return;
+    const key = keyOf(row);
+    const known = best.get(key);
+    if (!done.has(key) && (known === undefined || known.score < row.score)) best.set(key, row);
   }
 
-  function settled(): RankedDocument[] {
-    return ungiven().filter(({ score }) => score > ceiling);
+  function bestFirst(): ListRow[] {
+    return [...best.values()].toSorted((a, b) => b.score - a.score);
+  }
+
+  function settled(): ListRow[] {
+    return bestFirst().filter(({ score }) => score > ceiling);
+  }
+
+  /** Forgets a version: it was given, or can't be. */
+  function leave(row: ListRow): void {
+    done.add(keyOf(row));
+    best.delete(keyOf(row));
   }
 
   return {
     exact: () => !fromLists,
     gaveUp: () => (gaveUp === undefined ? undefined : { route, why: gaveUp }),
     async next(count) {
-      if (gaveUp === undefined && settled().length < count) await deepen(count);
-      if (gaveUp !== undefined) return exact.next(count);
-      const documents = settled().slice(0, count);
-      for (const { documentId } of documents) given.add(documentId);
-      fromLists ||= documents.length > 0;
-      return { documents, exhausted: false };
+      for (;;) {
+        if (gaveUp === undefined && settled().length < count) await deepen(count);
+        if (gaveUp !== undefined) return exact.next(count);
+        const rows = settled();
+        const documents = await publishedOf(database, question.tenant, rows);
+        for (const row of rows) if (!documents.has(row)) leave(row);
+        if (documents.size < count) continue;
+        const next = [...documents].toSorted(([, a], [, b]) => byScore(a, b)).slice(0, count);
+        for (const [row, { documentId }] of next) {
+          leave(row);
+          given.add(documentId);
+        }
+        fromLists = true;
+        return { documents: next.map(([, document]) => document), exhausted: false };
+      }
     },
   };
 }
 
-function nextFetch(brought: number, length: number): number {
-  return brought === 0 ? FIRST_LOOK : Math.min(2 * brought, Math.max(length - brought, FIRST_LOOK));
+/** Those that are of a published version, with their documents' ids: only these few are looked up, of a long list. */
+async function publishedOf(
+  database: Database,
+  tenant: string,
+  rows: readonly ListRow[],
+): Promise<Map<ListRow, RankedDocument>> {
+  const { rows: ids } = await database.prepared<{ id: string | null }>(
+    `SELECT d.id FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY AS found (document_no, version, place)
+     ${publishedDocument('found', '$3')} ORDER BY found.place`,
+    [rows.map((row) => row.document_no), rows.map((row) => row.version), tenant],
+  );
+  return new Map(
+    rows.flatMap((row, i) => {
+      const documentId = ids[i]?.id ?? undefined;
+      return documentId === undefined
+        ? []
+        : [[row, { documentId, version: row.version, score: row.score }] as const];
+    }),
+  );
 }
 
-function densest(rows: readonly ListRow[]): number[] {
+function keyOf({ document_no, version }: ListRow): string {
+  return `${document_no} ${version}`;
+}
+
+function densest(rows: TwoLists['dense']): number[] {
   return rows.map(({ dense }) => dense).toSorted((a, b) => b - a);
-}
-
-function keepBest(best: Map<string, RankedDocument>, row: ListRow): void {
-  if (row.document_id === null) return;
-  const known = best.get(row.document_id);
-  if (known === undefined || known.score < row.score) {
-    best.set(row.document_id, { documentId: row.document_id, version: row.version, score: row.score });
-  }
 }
 
 function byScore(a: RankedDocument, b: RankedDocument): number {

@@ -1,4 +1,4 @@
-import { COMPLETE } from './choose-route.ts';
+import { completeRank } from './choose-route.ts';
 import { lexicalFactor, type PreparedQuestion } from './question-sql.ts';
 
 /** Two lists as far as they have been read, best first. */
@@ -15,7 +15,7 @@ export type Lists = {
 
 /** The highest fused score that a chunk in neither list can have; nothing is known of a dense list that came up short. */
 export function threshold(question: PreparedQuestion, lists: Lists): number {
-  const last = lists.dense[Math.ceil(lists.dense.length * COMPLETE) - 1];
+  const last = lists.dense[completeRank(lists.dense.length) - 1];
   return last === undefined || !lists.full
     ? Number.POSITIVE_INFINITY
     : question.denseWeight * last + unlistedLexical(question, lists);

@@ -1,25 +1,30 @@
 import type { Database } from '../database.ts';
-import { FIRST_LOOK } from './choose-route.ts';
-import { type PreparedQuestion, publishedDocument, searchSql } from './question-sql.ts';
+import { type PreparedQuestion, searchSql } from './question-sql.ts';
 import { isSearched, type Searched } from './searched.ts';
 
-/** A chunk of a published version of a searched document, or one that was only passed by: that has no id. */
+/** A chunk of a searched document, be its version published or not. */
 export type ListRow = {
-  readonly document_id: string | null;
+  readonly document_no: number;
   readonly version: number;
   readonly dense: number;
   readonly lexical: number;
   readonly score: number;
 };
 
+/** A chunk of any other document: it is only passed by. */
+type Passed = { readonly document_no: null; readonly dense: number };
+
 export type TwoLists = {
   /** The nearest chunks of all. In about the order of their scores. */
-  readonly dense: readonly ListRow[];
+  readonly dense: readonly (ListRow | Passed)[];
   /** Whether the vector index brought as many as it was asked for. */
   readonly full: boolean;
   /** Searched chunks with the rarest lexemes, by lexical score. */
   readonly lexical: readonly ListRow[];
 };
+
+/** Chunks that the vector index looks for at a time: fewer, and it overlooks more; more, and a list is longer than it need be. */
+const BATCH = 50;
 
 /**
  * Chunks with the rarest lexemes, and then the nearest by the vector index: these as many at a time as `more` asks for when it
@@ -39,16 +44,16 @@ export async function readTwoLists(
         question.lexical === undefined
           ? { rows: [] }
           : await tx.query<ListRow>(...lexicalSql(question, searched, question.lexical.rarest, lexicalSize));
-      const dense: ListRow[] = [];
+      const dense: TwoLists['dense'][number][] = [];
       let full = true;
       for (let count = more({ lexical, dense, full }); count > 0; count = more({ lexical, dense, full })) {
         if (dense.length === 0) await tx.query(...nearestSql(question, searched));
-        const { rows } = await tx.query<ListRow>(`FETCH ${count} FROM nearest`);
+        const { rows } = await tx.query<TwoLists['dense'][number]>(`FETCH ${count} FROM nearest`);
         dense.push(...rows);
         full = rows.length === count;
       }
     },
-    `SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = ${FIRST_LOOK};
+    `SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = ${BATCH};
      SET LOCAL hnsw.max_scan_tuples = 2147483647; SET LOCAL hnsw.scan_mem_multiplier = 8;
      SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off`,
   );
@@ -56,15 +61,12 @@ export async function readTwoLists(
 
 type Statement = [text: string, values: unknown[]];
 
-/** Only what the index brings and is searched is looked up among the documents. */
 function lexicalSql(question: PreparedQuestion, searched: Searched, rarest: string, size: number): Statement {
   const sql = searchSql(question);
-  const text = `SELECT d.id AS document_id, c.version, c.dense, c.lexical, c.score FROM (
+  const text = `SELECT * FROM (
       SELECT c.document_no, c.version, ${sql.dense} AS dense, ${sql.lexical} AS lexical, ${sql.fused} AS score FROM chunks c
-      WHERE ${isSearched(searched, question.tenant, sql.bind)} AND c.lexemes @@ ${sql.bind(rarest)}::tsquery
-      ORDER BY 4 DESC LIMIT ${size} OFFSET 0) c
-    ${publishedDocument('c', sql.bind(question.tenant))}
-    ORDER BY c.lexical DESC`;
+      WHERE ${isSearched(searched, question.tenant, sql.bind)} AND c.lexemes @@ ${sql.bind(rarest)}::tsquery) c
+    ORDER BY lexical DESC LIMIT ${size}`;
   return [text, sql.values];
 }
 
@@ -72,13 +74,13 @@ function lexicalSql(question: PreparedQuestion, searched: Searched, rarest: stri
 function nearestSql(question: PreparedQuestion, searched: Searched): Statement {
   const sql = searchSql(question);
   const type = `vector(${question.dimension})`;
+  const found = 'c.document_no IS NOT NULL';
   const text = `DECLARE nearest NO SCROLL CURSOR FOR
-    SELECT d.id AS document_id, c.version, ${sql.dense} AS dense,
-      CASE WHEN d.id IS NULL THEN 0 ELSE ${sql.lexical} END AS lexical, CASE WHEN d.id IS NULL THEN 0 ELSE ${sql.fused} END AS score
+    SELECT c.document_no, ${sql.dense} AS dense, CASE WHEN ${found} THEN c.version END AS version,
+      CASE WHEN ${found} THEN ${sql.lexical} END AS lexical, CASE WHEN ${found} THEN ${sql.fused} END AS score
     FROM (
       SELECT CASE WHEN ${isSearched(searched, question.tenant, sql.bind)} THEN c.document_no END AS document_no,
         c.version, c.embedding, c.weights FROM chunks c
-      ORDER BY c.embedding::${type} <#> ${sql.bind(question.embedding)}::${type} OFFSET 0) c
-    ${publishedDocument('c', sql.bind(question.tenant))}`;
+      ORDER BY c.embedding::${type} <#> ${sql.bind(question.embedding)}::${type} OFFSET 0) c`;
   return [text, sql.values];
 }
