@@ -43,7 +43,13 @@ async function inOrder(
   }
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
   const sessionId = await openSession(path.sessions, principal, session_id);
-  const question = { tenant: principal.tenant, readers: readersOf(principal), query, exactness, ...conditions };
+  const question = {
+    tenant: principal.tenant,
+    readers: readersOf(principal),
+    query,
+    exactness,
+    ...conditions,
+  };
   const candidates = await path.index.open(question, signal);
   const clearance = await enforce(path, principal, candidates, k, signal);
   const released = await release(path, clearance, {
