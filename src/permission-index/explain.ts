@@ -50,6 +50,32 @@ export function explain(
   return [...links.values()];
 }
 
+/**
+ * One shortest way from a reader to a document, step after step. Where a relation needs several things at once it shows
+ * one of them: it is no reason, but names what to ask about.
+ */
+export function shortestChain(
+  graph: RelationshipGraph,
+  reader: string,
+  object: string,
+): readonly Link[] | undefined {
+  const target = graph.idOf(object);
+  if (target === undefined) return undefined;
+  const first = new Map<Node, Step>();
+  let found = false;
+  walk(graph, reader, (readable) => (found ||= readable === target), {
+    maxSteps: Number.POSITIVE_INFINITY,
+    trace: (step) => {
+      if (!first.has(step.to)) first.set(step.to, step);
+    },
+  });
+  if (!found) return undefined;
+  const chain: Link[] = [];
+  let step = first.get(graph.node(target, graph.plan.guarded));
+  for (; step !== undefined; step = first.get(step.from)) chain.unshift(linkOf(graph, step));
+  return chain;
+}
+
 function needsSeveral(graph: RelationshipGraph, node: Node): boolean {
   const relation = graph.relationOf(node);
   return relation !== undefined && graph.plan.consequences[relation.index]?.formula !== undefined;

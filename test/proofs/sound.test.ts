@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Evaluator } from '../../src/evaluator/evaluator.ts';
+import { typeOf } from '../../src/evaluator/subject.ts';
+import { TupleGraph } from '../../src/evaluator/tuple-graph.ts';
+import { type Link, shortestChain } from '../../src/permission-index/explain.ts';
+import { compilePlan } from '../../src/permission-index/plan.ts';
+import { RelationshipGraph } from '../../src/permission-index/relationship-graph.ts';
+import { linksOf } from '../../src/proofs/links.ts';
+import { type ProofRules, proofRules } from '../../src/proofs/rules.ts';
+import type { Tuple, TupleKey } from '../../src/types/tuple.ts';
+import { randomFrom } from '../bench/search/random.ts';
+import { sketches } from '../differential/arbitrary.ts';
+import { worldText } from '../differential/print.ts';
+import { type World, worldOf } from '../differential/world.ts';
+
+/** The long run: `PROOF_WORLDS=20000 npm test -- test/proofs`. */
+const WORLDS = Number(process.env.PROOF_WORLDS ?? 600);
+const SEED = 20_261_123;
+const READERS = ['user:x', 'user:y', 'agent:x', 'agent:y'];
+
+type Spoil = (rules: ProofRules) => ProofRules;
+
+describe('links that are all allowed, on generated models and relationships', () => {
+  it(`prove the claim, whatever chain they are of (${WORLDS} worlds)`, { timeout: 3_600_000 }, () => {
+    const totals = { proved: 0, 'not proved': 0, whole: 0, 'by a chain that lies': 0 };
+    run(WORLDS, ({ world, claim, questions, yes, holds, lie }) => {
+      if (questions === undefined) totals.whole += 1;
+      else totals[yes ? 'proved' : 'not proved'] += 1;
+      if (yes && lie) totals['by a chain that lies'] += 1;
+      if (yes && !holds) expect.fail(wrong(world, claim, questions ?? []));
+    });
+    console.log(totals);
+    for (const count of Object.values(totals)) expect(count).toBeGreaterThan(WORLDS / 10);
+  });
+
+  it('prove nearly every claim that the evaluator allows, by a chain of what is there: some go by a condition that is not met', () => {
+    const totals = { allowed: 0, proved: 0 };
+    run(WORLDS, ({ questions, yes, holds, lie }) => {
+      if (lie || questions === undefined || !holds) return;
+      totals.allowed += 1;
+      if (yes) totals.proved += 1;
+    });
+    expect(totals.proved).toBeGreaterThan(0.98 * totals.allowed);
+  });
+
+  it.each<[string, Spoil]>([
+    ['a userset may be asked on any relation', (rules) => ({ ...rules, takesUsersets: () => true })],
+    [
+      'any part of a definition is enough',
+      (rules) => ({ ...rules, isEnough: (part, definition) => anyPart(rules, part, definition) }),
+    ],
+  ])('would prove wrong ones if %s', (_, spoil) => {
+    let wrongOnes = 0;
+    run(
+      10 * WORLDS,
+      ({ yes, holds }) => {
+        if (yes && !holds) wrongOnes += 1;
+        return wrongOnes > 0;
+      },
+      spoil,
+    );
+    expect(wrongOnes).toBeGreaterThan(0);
+  });
+});
+
+const anyPart: (rules: ProofRules, ...asked: Parameters<ProofRules['isEnough']>) => boolean = (
+  rules,
+  part,
+  definition,
+) => {
+  switch (definition.kind) {
+    case 'union':
+    case 'intersection':
+      return definition.children.some((child) => anyPart(rules, part, child));
+    case 'exclusion':
+      return anyPart(rules, part, definition.base);
+    default:
+      return part(definition);
+  }
+};
+
+type Case = {
+  readonly world: World;
+  readonly claim: TupleKey;
+  readonly questions: readonly TupleKey[] | undefined;
+  /** All links are allowed. */
+  readonly yes: boolean;
+  /** The claim is, asked whole. */
+  readonly holds: boolean;
+  /** The chain is of relationships that are not all there, or was tampered with. */
+  readonly lie: boolean;
+};
+
+/** Until `look` returns true. */
+function run(worlds: number, look: (found: Case) => boolean | void, spoil: Spoil = (rules) => rules): void {
+  for (const sketch of fc.sample(sketches, { numRuns: worlds, seed: SEED })) {
+    const world = worldOf(sketch);
+    if ('refused' in world) continue;
+    for (const found of casesOf(world, spoil(proofRules(world.model)))) if (look(found) === true) return;
+  }
+}
+
+/** The index has seen all relationships of the world; of these some are gone, or it is told of none that isn't there. */
+function* casesOf(world: World, rules: ProofRules): Generator<Case> {
+  const random = randomFrom(1 + world.tuples.length);
+  const left = world.tuples.filter(() => random() > 0.2);
+  const documents = [...new Set(world.tuples.map(({ object }) => object))];
+  for (const [there, lie] of [
+    [world.tuples, false],
+    [left, true],
+  ] as const) {
+    const evaluator = new Evaluator(world.model, new TupleGraph(there), { context: world.context });
+    const isAllowed = (question: TupleKey) => evaluator.check(question).kind === 'allowed';
+    for (const relation of world.model.relations.filter(({ isTupleset }) => !isTupleset)) {
+      const graph = graphOf(world, relation.type, relation.name);
+      for (const object of documents.filter((id) => typeOf(id) === relation.type)) {
+        for (const user of READERS.filter((reader) => world.model.types.has(typeOf(reader)))) {
+          const chain = shortestChain(graph, user, object);
+          if (chain === undefined) continue;
+          const claim = { user, relation: relation.name, object };
+          const told = lie && random() < 0.5 ? tampered(chain, world.tuples, random) : chain;
+          const questions = linksOf(rules, claim, told);
+          const yes = questions?.every(isAllowed) ?? false;
+          yield { world, claim, questions, yes, holds: isAllowed(claim), lie };
+        }
+      }
+    }
+  }
+}
+
+function graphOf({ model, tuples }: World, type: string, relation: string): RelationshipGraph {
+  const graph = new RelationshipGraph(compilePlan(model, { type, relation }));
+  for (const tuple of tuples) graph.add(tuple);
+  return graph;
+}
+
+/** A short cut over several links, or one of another object, user or relation. */
+function tampered(chain: readonly Link[], tuples: readonly Tuple[], random: () => number): readonly Link[] {
+  const pick = <T>(of: readonly T[]): T | undefined => of[Math.floor(random() * of.length)];
+  const at = Math.floor(random() * chain.length);
+  const link = chain[at];
+  const other = pick(tuples);
+  if (link === undefined || other === undefined) return chain;
+  const injected: Link = { kind: 'tuple', user: other.user, relation: other.relation, object: other.object };
+  switch (Math.floor(random() * 4)) {
+    case 0:
+    case 1:
+      return shortCut(chain, at, at + 1 + Math.floor(random() * (chain.length - at - 1)));
+    case 2:
+      return chain.with(at, injected);
+    default:
+      return chain.with(at, { ...link, object: other.object });
+  }
+}
+
+/** As if what stands before `from` were named in the relation that stands after `to`. */
+function shortCut(chain: readonly Link[], from: number, to: number): readonly Link[] {
+  const before = chain[from - 1];
+  const end = chain[to];
+  if (before === undefined || end === undefined) return chain;
+  const { relation, object } = end;
+  const user = `${before.object}#${before.relation}`;
+  return chain.toSpliced(from, to - from + 1, { kind: 'tuple', user, relation, object });
+}
+
+function wrong(world: World, claim: TupleKey, questions: readonly TupleKey[]): string {
+  const print = ({ user, relation, object }: TupleKey) => `${user} ${relation} ${object}`;
+  return `${print(claim)} was proved by ${questions.map(print).join(', ')}\n${worldText(world)}`;
+}
