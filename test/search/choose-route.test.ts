@@ -76,5 +76,5 @@ test('a list is several times as long as the part of it that is taken for comple
 
 test('a list is as long as the share that may be found demands', () => {
   expect(expectedLength(of(1_000_000), 10)).toBe(lengthFor(11));
-  expect(expectedLength(of(100_000), 10)).toBe(lengthFor(101));
+  expect(expectedLength(of(100_000), 10)).toBe(lengthFor(100 + 30 + 1));
 });

@@ -50,8 +50,11 @@ export function chooseRoute(extent: Extent, tuning: Tuning): ExactRoute | 'appro
 
 /** Chunks of the list that settles so many, if what may be found lies no nearer and no further than the rest. */
 export function expectedLength({ rows, total }: Extent, count: number): number {
+  const share = Math.min(1, rows / total);
+  // The rank of the last of them, and how far chance puts it off.
+  const rank = (count + Math.sqrt(count * (1 - share))) / share;
   // What is settled lies above the last that is complete.
-  return lengthFor((count * Math.max(total, rows)) / rows + 1);
+  return lengthFor(rank + 1);
 }
 
 /** Both are exact and their own proof: so the cheaper one. */

@@ -6,11 +6,11 @@ import { isSearched, type Searched } from './searched.ts';
 
 /** Documents that the last ranking brings; a walk that goes further has run out of every budget. */
 const MAX_RANKED = 20_000;
-/** Chunks that the first ranking brings at least, and the second. Each is looked up among the documents. */
-const FEW = 40;
+/** Chunks that the second ranking brings. The first is for few documents: each chunk is looked up among them. */
 const MORE = 500;
-/** Some chunks are of one document. */
-const CHUNKS_PER_DOCUMENT = 4;
+/** Of the best chunks, some are of one document, and some of a version that is not published. */
+const MOST_PER_DOCUMENT = 4;
+const SPARE = 5;
 /** Chunks of a list so short that Postgres looks them up one by one without being told to. */
 const SHORT = 5_000;
 
@@ -29,7 +29,7 @@ export function exactSearch(
   return {
     async next(count) {
       while (left.length < count && !all && brought < MAX_RANKED) {
-        brought = nextLimit(brought, count);
+        brought = brought === 0 ? firstLimit(searched, count) : brought < MORE ? MORE : MAX_RANKED;
         const ranking = await rankDocuments(database, question, searched, by, brought);
         all = ranking.all;
         left = ranking.documents.filter(({ documentId }) => !given.has(documentId));
@@ -43,9 +43,9 @@ export function exactSearch(
 }
 
 /** Where most documents will be allowed, few are needed. */
-function nextLimit(brought: number, count: number): number {
-  if (brought === 0 && CHUNKS_PER_DOCUMENT * count < MORE) return Math.max(FEW, CHUNKS_PER_DOCUMENT * count);
-  return brought < MORE ? MORE : MAX_RANKED;
+function firstLimit({ documents, chunks }: Searched, count: number): number {
+  const perDocument = (chunks ?? 0) / (documents?.size ?? 1);
+  return Math.min(MORE, Math.ceil(count * Math.min(perDocument, MOST_PER_DOCUMENT)) + SPARE);
 }
 
 type Ranking = { readonly documents: readonly RankedDocument[]; readonly all: boolean };

@@ -81,7 +81,7 @@ const everyDocument: Searched = {
 
 function bringNearest(database: Database, question: PreparedQuestion): Promise<void> {
   const dense = { ...question, lexical: undefined };
-  return readTwoLists(database, dense, everyDocument, 0, (lists) =>
+  return readTwoLists(database, dense, everyDocument, { lexical: 0, dense: BROUGHT }, (lists) =>
     lists.full ? BROUGHT - lists.dense.length : 0,
   );
 }

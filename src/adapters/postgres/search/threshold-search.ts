@@ -20,6 +20,8 @@ import { type ListRow, readTwoLists, type TwoLists } from './two-lists.ts';
 const LEXICAL_LIST = 500;
 /** A list of so few chunks is read at once: a look that saves it costs nearly as much. */
 const SHORT_LIST = 4 * FIRST_LOOK;
+/** Chunks that a list grows by at least. */
+const LEAST_MORE = 50;
 
 export type ThresholdSearch = Pick<CandidateSearch, 'next' | 'exact'> & {
   /** The exact route that it came to in the end, and why; undefined as long as lists were enough. */
@@ -58,20 +60,25 @@ export function thresholdSearch(
   function deepen(count: number): Promise<void> {
     const expected = expectedLength(extent, count);
     const first = expected > SHORT_LIST ? FIRST_LOOK : expected;
-    return readTwoLists(database, question, searched, LEXICAL_LIST, ({ dense, lexical, full }) => {
-      for (const row of dense.length === 0 ? lexical : dense) keepBest(row);
-      const lists: Lists = { dense: densest(dense), full, lexical, lexicalSize: LEXICAL_LIST };
-      ceiling = highestUnseen(question, lists);
-      const enough = settled().length >= count;
-      const length = lengthFor(enough ? 0 : rankToSettle(count, lists, dense) + 1);
-      if (enough && (dense.length >= length || !full)) return 0;
-      if (!full) gaveUp = 'it brought too few that may be found';
-      else if (length > affordable) gaveUp = 'a longer list would have cost more';
-      if (gaveUp !== undefined) return 0;
-      return dense.length === 0
-        ? first
-        : Math.min(2 * dense.length, Math.max(length - dense.length, FIRST_LOOK));
-    });
+    return readTwoLists(
+      database,
+      question,
+      searched,
+      { lexical: LEXICAL_LIST, dense: first },
+      ({ dense, lexical, full }) => {
+        for (const row of dense.length === 0 ? lexical : dense) keepBest(row);
+        const lists: Lists = { dense: densest(dense), full, lexical, lexicalSize: LEXICAL_LIST };
+        ceiling = highestUnseen(question, lists);
+        const enough = settled().length >= count;
+        const length = lengthFor(enough ? 0 : rankToSettle(count, lists, dense) + 1);
+        if (enough && (dense.length >= length || !full)) return 0;
+        if (!full) gaveUp = 'it brought too few that may be found';
+        else if (length > affordable) gaveUp = 'a longer list would have cost more';
+        if (gaveUp !== undefined) return 0;
+        const missing = Math.max(length - dense.length, LEAST_MORE);
+        return dense.length === 0 ? first : Math.min(2 * dense.length, missing);
+      },
+    );
   }
 
   /** Of all chunks, the rank of the last that has to be known to be above what is in neither list. */
@@ -112,7 +119,10 @@ export function thresholdSearch(
       for (;;) {
         if (gaveUp === undefined && settled().length < count) await deepen(count);
         if (gaveUp !== undefined) return exact.next(count);
-        const rows = settled();
+        const ahead = settled();
+        const last = ahead[count - 1]?.score ?? Number.NEGATIVE_INFINITY;
+        // Of those that score alike, the ids decide.
+        const rows = ahead.filter(({ score }) => score >= last);
         const documents = await publishedOf(database, question.tenant, rows);
         for (const row of rows) if (!documents.has(row)) leave(row);
         if (documents.size < count) continue;

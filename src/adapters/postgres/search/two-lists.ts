@@ -23,8 +23,14 @@ export type TwoLists = {
   readonly lexical: readonly ListRow[];
 };
 
-/** Chunks that the vector index looks for at a time: fewer, and it overlooks more; more, and a list is longer than it need be. */
-const BATCH = 50;
+type Sizes = {
+  readonly lexical: number;
+  /** What `more` will ask for first. */
+  readonly dense: number;
+};
+
+/** What pgvector can look for at a time. */
+const MAX_BATCH = 1_000;
 
 /**
  * Chunks with the rarest lexemes, and then the nearest by the vector index: these as many at a time as `more` asks for when it
@@ -35,7 +41,7 @@ export async function readTwoLists(
   database: Database,
   question: PreparedQuestion,
   searched: Searched,
-  lexicalSize: number,
+  sizes: Sizes,
   more: (lists: TwoLists) => number,
 ): Promise<void> {
   await database.transaction(
@@ -43,20 +49,36 @@ export async function readTwoLists(
       const { rows: lexical } =
         question.lexical === undefined
           ? { rows: [] }
-          : await tx.query<ListRow>(...lexicalSql(question, searched, question.lexical.rarest, lexicalSize));
+          : await tx.query<ListRow>(
+              ...lexicalSql(question, searched, question.lexical.rarest, sizes.lexical),
+            );
       const dense: TwoLists['dense'][number][] = [];
       let full = true;
+      let batch = batchOf(sizes.dense);
       for (let count = more({ lexical, dense, full }); count > 0; count = more({ lexical, dense, full })) {
         if (dense.length === 0) await tx.query(...nearestSql(question, searched));
+        if (batch !== batchOf(count)) {
+          batch = batchOf(count);
+          await tx.query(lookFor(batch));
+        }
         const { rows } = await tx.query<TwoLists['dense'][number]>(`FETCH ${count} FROM nearest`);
         dense.push(...rows);
         full = rows.length === count;
       }
     },
-    `SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = ${BATCH};
+    `SET LOCAL hnsw.iterative_scan = relaxed_order; ${lookFor(batchOf(sizes.dense))};
      SET LOCAL hnsw.max_scan_tuples = 2147483647; SET LOCAL hnsw.scan_mem_multiplier = 8;
      SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off`,
   );
+}
+
+function batchOf(count: number): number {
+  return Math.min(count, MAX_BATCH);
+}
+
+/** At a time: in fewer goes, a list costs less. */
+function lookFor(chunks: number): string {
+  return `SET LOCAL hnsw.ef_search = ${chunks}`;
 }
 
 type Statement = [text: string, values: unknown[]];
