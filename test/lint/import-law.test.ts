@@ -30,6 +30,11 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
     ['./a.ts', '../types/a.ts', '../ports/a.ts', '../evaluator/a.ts'],
   ],
   [
+    'src/proofs',
+    ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../ports/a.ts', '../compose.ts'],
+    ['./a.ts', '../types/a.ts', '../evaluator/a.ts', '../permission-index/a.ts'],
+  ],
+  [
     'src/evaluator/condition',
     ['pg', '../../adapters/jwt/a.ts', '../../config.ts'],
     ['../../types/a.ts', '../a.ts', '@marcbachmann/cel-js', 'ipaddr.js'],
