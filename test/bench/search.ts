@@ -34,7 +34,7 @@ const permissions = { random: 'permissions at random', topics: 'permissions by t
 /** Others than those measured: by these the effort of approximate search is chosen. Of fewer, chance decides. */
 const TUNED_ON = 200;
 /** Below this share exact search is so quick that no approximate scan comes near. */
-const APPROXIMATE_FROM = 0.003;
+const APPROXIMATE_FROM = 0.01;
 /** Above this one, sending a list of all rows takes longer than to scan the table. */
 const BY_INDEX_TO = 0.1;
 
