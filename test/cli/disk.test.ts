@@ -60,7 +60,8 @@ describe.skipIf(small === undefined)('a disk that fills up', () => {
     // What the database has set aside is used up first.
     for (let i = 0; i < 500 && status === 201; i += 1) status = await put(`full-${i}`);
     expect(status).toBe(503);
-    expect(service.output()).toContain('No space left on device');
+    // The answer may be here before the log of it is.
+    await until(() => service.output().includes('No space left on device'), 'a log of the full disk');
     const refused = await run(['ingest', small ?? ''], env);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/^clearance: .*(disk is full|MB left).*CLEARANCE_DATA_DIR\.\n$/);
