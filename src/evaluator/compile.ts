@@ -3,7 +3,8 @@ import type { AuthorizationModelJson, RelationReferenceJson, RewriteJson } from 
 import type { Relation, Restriction, Rewrite } from './relation.ts';
 
 type Draft = { -readonly [K in keyof Relation]: Relation[K] };
-type Drafts = ReadonlyMap<string, ReadonlyMap<string, Draft>>;
+type ByTypeAndName<R> = ReadonlyMap<string, ReadonlyMap<string, R>>;
+type Drafts = ByTypeAndName<Draft>;
 
 /** Relations by type and name. The model has been found valid. */
 export function compileRelations(json: AuthorizationModelJson): Drafts {
@@ -23,7 +24,7 @@ export function compileRelations(json: AuthorizationModelJson): Drafts {
       const relation = find(types, definition.type, name);
       relation.rewrite = compileRewrite(types, definition.type, rewrite);
       for (const tupleset of tuplesetsOf(relation.rewrite))
-        find(types, definition.type, tupleset).isTupleset = true;
+        find(types, definition.type, tupleset.name).isTupleset = true;
     }
   }
   const all = [...types.values()].flatMap((relations) => [...relations.values()]);
@@ -85,7 +86,7 @@ function compileRewrite(types: Drafts, type: string, json: RewriteJson): Rewrite
   return { kind: 'direct' };
 }
 
-function find(types: Drafts, type: string, name: string): Draft {
+function find<R>(types: ByTypeAndName<R>, type: string, name: string): R {
   const relation = types.get(type)?.get(name);
   if (!relation) throw new ModelError(`relation '${type}#${name}' is not defined`);
   return relation;
@@ -103,8 +104,8 @@ export function childrenOf(rewrite: Rewrite): readonly Rewrite[] {
   }
 }
 
-function tuplesetsOf(rewrite: Rewrite): string[] {
-  if (rewrite.kind === 'from') return [rewrite.tupleset.name];
+export function tuplesetsOf(rewrite: Rewrite): readonly Relation[] {
+  if (rewrite.kind === 'from') return [rewrite.tupleset];
   return childrenOf(rewrite).flatMap(tuplesetsOf);
 }
 
@@ -113,7 +114,7 @@ export function containsExclusion(rewrite: Rewrite): boolean {
 }
 
 /** Every relation that can play a part in deciding this one, itself included. */
-function closureOf(types: Drafts, start: Relation): Set<Relation> {
+export function closureOf(types: ByTypeAndName<Relation>, start: Relation): ReadonlySet<Relation> {
   const closure = new Set([start]);
   for (const relation of closure) {
     for (const next of stepsFrom(types, relation, relation.rewrite)) closure.add(next);
@@ -121,7 +122,7 @@ function closureOf(types: Drafts, start: Relation): Set<Relation> {
   return closure;
 }
 
-function stepsFrom(types: Drafts, relation: Relation, rewrite: Rewrite): Relation[] {
+function stepsFrom(types: ByTypeAndName<Relation>, relation: Relation, rewrite: Rewrite): Relation[] {
   switch (rewrite.kind) {
     case 'direct':
       return relation.usersetRestrictions.map((userset) => find(types, userset.type, userset.relation ?? ''));

@@ -24,18 +24,12 @@ export function explain(
   object: string,
 ): readonly Link[] | undefined {
   const steps = new Map<Node, Step[]>();
-  let found = false;
-  const target = graph.idOf(object);
-  walk(graph, reader, (readable) => (found ||= readable === target), {
-    // Whatever it takes: it is asked for by an operator, one at a time.
-    maxSteps: Number.POSITIVE_INFINITY,
-    trace: (step) => {
-      const known = steps.get(step.to);
-      if (known === undefined) steps.set(step.to, [step]);
-      else if (needsSeveral(graph, step.to)) known.push(step);
-    },
+  const goal = traced(graph, reader, object, (step) => {
+    const known = steps.get(step.to);
+    if (known === undefined) steps.set(step.to, [step]);
+    else if (needsSeveral(graph, step.to)) known.push(step);
   });
-  if (!found || target === undefined) return undefined;
+  if (goal === undefined) return undefined;
 
   const links = new Map<Step, Link>();
   const visit = (node: Node, seen: ReadonlySet<Node>) => {
@@ -45,7 +39,6 @@ export function explain(
       links.set(step, linkOf(graph, step));
     }
   };
-  const goal = graph.node(target, graph.plan.guarded);
   visit(goal, new Set([goal]));
   return [...links.values()];
 }
@@ -59,21 +52,32 @@ export function shortestChain(
   reader: string,
   object: string,
 ): readonly Link[] | undefined {
-  const target = graph.idOf(object);
-  if (target === undefined) return undefined;
   const first = new Map<Node, Step>();
-  let found = false;
-  walk(graph, reader, (readable) => (found ||= readable === target), {
-    maxSteps: Number.POSITIVE_INFINITY,
-    trace: (step) => {
-      if (!first.has(step.to)) first.set(step.to, step);
-    },
+  const goal = traced(graph, reader, object, (step) => {
+    if (!first.has(step.to)) first.set(step.to, step);
   });
-  if (!found) return undefined;
+  if (goal === undefined) return undefined;
   const chain: Link[] = [];
-  let step = first.get(graph.node(target, graph.plan.guarded));
+  let step = first.get(goal);
   for (; step !== undefined; step = first.get(step.from)) chain.unshift(linkOf(graph, step));
   return chain;
+}
+
+/** Every step of a reader's walk, and then where it has come to `object` as readable; undefined where it hasn't. */
+function traced(
+  graph: RelationshipGraph,
+  reader: string,
+  object: string,
+  trace: (step: Step) => void,
+): Node | undefined {
+  let found = false;
+  const target = graph.idOf(object);
+  walk(graph, reader, (readable) => (found ||= readable === target), {
+    // Whatever it takes: it is asked for by an operator, one at a time.
+    maxSteps: Number.POSITIVE_INFINITY,
+    trace,
+  });
+  return found && target !== undefined ? graph.node(target, graph.plan.guarded) : undefined;
 }
 
 function needsSeveral(graph: RelationshipGraph, node: Node): boolean {

@@ -1,4 +1,4 @@
-import { containsExclusion } from '../evaluator/compile.ts';
+import { closureOf, tuplesetsOf } from '../evaluator/compile.ts';
 import type { Model } from '../evaluator/model.ts';
 import type { Relation, Rewrite } from '../evaluator/relation.ts';
 
@@ -19,7 +19,9 @@ export function proofRules(model: Model): ProofRules {
     model,
     // A check of a userset tells that it can be reached, by whatever branch: so all of them count, not the proof's own alone.
     takesUsersets(relation) {
-      const takes = known.get(relation) ?? [...whatDecides(model, relation)].every(isMonotonous);
+      const takes =
+        known.get(relation) ??
+        (!relation.mayExclude && [...closureOf(model.types, relation)].every(hasNoCondition));
       known.set(relation, takes);
       return takes;
     },
@@ -27,37 +29,11 @@ export function proofRules(model: Model): ProofRules {
   };
 }
 
-/** More relationships never take it away, and nothing but relationships decides it. */
-function isMonotonous({ rewrite, restrictions }: Relation): boolean {
-  return !containsExclusion(rewrite) && restrictions.every(({ condition }) => condition === undefined);
-}
-
-/** The relation itself and all that its definition leads to, over every branch, userset and type. */
-function whatDecides(model: Model, relation: Relation): ReadonlySet<Relation> {
-  const found = new Set([relation]);
-  for (const { rewrite, usersetRestrictions } of found) {
-    for (const { type, relation: name } of usersetRestrictions) {
-      const userset = name === undefined ? undefined : model.types.get(type)?.get(name);
-      if (userset !== undefined) found.add(userset);
-    }
-    for (const leaf of leavesOf(rewrite)) {
-      if (leaf.kind === 'computed') found.add(leaf.relation);
-      if (leaf.kind === 'from') for (const next of [leaf.tupleset, ...leaf.targets.values()]) found.add(next);
-    }
-  }
-  return found;
-}
-
-function leavesOf(rewrite: Rewrite): readonly Leaf[] {
-  switch (rewrite.kind) {
-    case 'union':
-    case 'intersection':
-      return rewrite.children.flatMap(leavesOf);
-    case 'exclusion':
-      return [...leavesOf(rewrite.base), ...leavesOf(rewrite.subtract)];
-    default:
-      return [rewrite];
-  }
+/** Whether no condition is put on its own tuples, nor on those by which it goes on to other objects. */
+function hasNoCondition(relation: Relation): boolean {
+  return [relation, ...tuplesetsOf(relation.rewrite)].every(({ restrictions }) =>
+    restrictions.every(({ condition }) => condition === undefined),
+  );
 }
 
 function isEnough(part: (leaf: Leaf) => boolean, definition: Rewrite): boolean {

@@ -55,6 +55,13 @@ function isUserThere(model: Model, user: string): boolean {
   return relation === undefined || model.types.get(object.split(':')[0] ?? '')?.has(relation) === true;
 }
 
+/** Who the relationships of a world name, people and agents. */
+export const READERS = ['user:x', 'user:y', 'agent:x', 'agent:y'];
+
+export function readersOf(model: Model): readonly string[] {
+  return READERS.filter((reader) => model.types.has(typeOf(reader)));
+}
+
 function tuplesOf(model: Model, sketches: readonly TupleSketch[]): Tuple[] {
   const tuples = sketches
     .filter((sketch) => sketch.stray !== undefined || restrictionsOf(model, sketch).length > 0)

@@ -6,7 +6,7 @@ import { typeOf } from '../../src/evaluator/subject.ts';
 import { TupleGraph } from '../../src/evaluator/tuple-graph.ts';
 import type { Tuple } from '../../src/types/tuple.ts';
 import { sketches } from '../differential/arbitrary.ts';
-import { type World, worldOf } from '../differential/world.ts';
+import { READERS, type World, worldOf } from '../differential/world.ts';
 import { ids, originalOf } from './collection.ts';
 
 /** A model, every relationship that will ever be written, and what decides when. */
@@ -16,8 +16,6 @@ export type OracleWorld = {
   readonly universe: readonly Tuple[];
   readonly seed: number;
 };
-
-const READERS = ['user:x', 'user:y', 'agent:x', 'agent:y'];
 
 /** Undefined where OpenFGA would not take the model, or where nobody may read anything by it. */
 export const oracleWorlds: fc.Arbitrary<OracleWorld | undefined> = fc

@@ -10,12 +10,11 @@ import { walk } from '../../src/permission-index/walk.ts';
 import type { Tuple } from '../../src/types/tuple.ts';
 import { sketches } from '../differential/arbitrary.ts';
 import { worldText } from '../differential/print.ts';
-import { type World, worldOf } from '../differential/world.ts';
+import { readersOf, type World, worldOf } from '../differential/world.ts';
 
 /** The long run: `INDEX_WORLDS=20000 npm test -- test/permission-index`. */
 const WORLDS = Number(process.env.INDEX_WORLDS ?? 600);
 const SEED = 20_261_123;
-const READERS = ['user:x', 'user:y', 'agent:x', 'agent:y'];
 
 type Spoil = (plan: Plan) => Plan;
 
@@ -73,7 +72,7 @@ function* comparisons(sketch: Parameters<typeof worldOf>[0], spoil: Spoil = (pla
     const objects = new Set(
       world.tuples.map(({ object }) => object).filter((object) => typeOf(object) === guarded.type),
     );
-    for (const user of READERS.filter((reader) => world.model.types.has(typeOf(reader)))) {
+    for (const user of readersOf(world.model)) {
       const outcomes = [...objects].map((object) => ({
         object,
         ...evaluator.check({ user, relation: guarded.name, object }),

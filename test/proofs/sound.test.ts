@@ -12,12 +12,11 @@ import type { Tuple, TupleKey } from '../../src/types/tuple.ts';
 import { randomFrom } from '../bench/search/random.ts';
 import { sketches } from '../differential/arbitrary.ts';
 import { worldText } from '../differential/print.ts';
-import { type World, worldOf } from '../differential/world.ts';
+import { readersOf, type World, worldOf } from '../differential/world.ts';
 
 /** The long run: `PROOF_WORLDS=20000 npm test -- test/proofs`. */
 const WORLDS = Number(process.env.PROOF_WORLDS ?? 600);
 const SEED = 20_261_123;
-const READERS = ['user:x', 'user:y', 'agent:x', 'agent:y'];
 
 type Spoil = (rules: ProofRules) => ProofRules;
 
@@ -115,7 +114,7 @@ function* casesOf(world: World, rules: ProofRules): Generator<Case> {
     for (const relation of world.model.relations.filter(({ isTupleset }) => !isTupleset)) {
       const graph = graphOf(world, relation.type, relation.name);
       for (const object of documents.filter((id) => typeOf(id) === relation.type)) {
-        for (const user of READERS.filter((reader) => world.model.types.has(typeOf(reader)))) {
+        for (const user of readersOf(world.model)) {
           const chain = shortestChain(graph, user, object);
           if (chain === undefined) continue;
           const claim = { user, relation: relation.name, object };
