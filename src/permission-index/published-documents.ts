@@ -1,20 +1,23 @@
-import { DocumentSet } from '../types/document-set.ts';
+import type { DocumentSet } from '../types/document-set.ts';
 
-/** What a search could find: the number and the published chunks of each document. */
+/** Numbers that are kept of a document: its object, its published version and that one's chunks. */
+const FIELDS = 3;
+
+/** What a search could find: the number, the published version and its chunks of each document. */
 export class PublishedDocuments {
   /** By the object's number in the graph; 0 for what is no document. */
   readonly #numbers: number[] = [];
   /** By document number, from the lowest one on. */
-  #chunks = new Uint32Array(0);
+  #held = new Uint32Array(0);
   #first = 0;
 
   /** No chunks: it is hidden or deleted. */
-  set(object: number, number: number, chunks: number): void {
+  set(object: number, number: number, version: number, chunks: number): void {
     // Filled up, for an array with holes is many times slower.
     while (this.#numbers.length <= object) this.#numbers.push(0);
     this.#numbers[object] = number;
     this.#reserve(number);
-    this.#chunks[number - this.#first] = chunks;
+    this.#held.set([object, version, chunks], FIELDS * (number - this.#first));
   }
 
   /** Undefined for what is not published. */
@@ -23,23 +26,31 @@ export class PublishedDocuments {
     return number > 0 && this.#chunksOf(number) > 0 ? number : undefined;
   }
 
+  /** Undefined for what is not published. */
+  versionOf(number: number): { readonly object: number; readonly version: number } | undefined {
+    if (this.#chunksOf(number) === 0) return undefined;
+    const at = FIELDS * (number - this.#first);
+    return { object: this.#held[at] ?? 0, version: this.#held[at + 1] ?? 0 };
+  }
+
   chunksOf(documents: DocumentSet): number {
     return documents.numbers().reduce((sum, number) => sum + this.#chunksOf(number), 0);
   }
 
   #chunksOf(number: number): number {
-    return this.#chunks[number - this.#first] ?? 0;
+    return this.#held[FIELDS * (number - this.#first) + 2] ?? 0;
   }
 
   #reserve(number: number): void {
-    const held = this.#chunks;
+    const held = this.#held;
     if (held.length === 0) this.#first = number;
-    if (number >= this.#first && number < this.#first + held.length) return;
+    const end = this.#first + held.length / FIELDS;
+    if (number >= this.#first && number < end) return;
     const first = Math.min(this.#first, number);
-    const end = Math.max(this.#first + held.length, number + 1);
-    const grown = new Uint32Array(Math.max(end - first, 2 * held.length, 1_024));
-    grown.set(held, this.#first - first);
-    this.#chunks = grown;
+    const length = Math.max(Math.max(end, number + 1) - first, (2 * held.length) / FIELDS, 1_024);
+    const grown = new Uint32Array(FIELDS * length);
+    grown.set(held, FIELDS * (this.#first - first));
+    this.#held = grown;
     this.#first = first;
   }
 }

@@ -10,10 +10,14 @@ export type Scope = {
       readonly documents: DocumentSet;
       /** Published chunks of these documents. */
       readonly chunks: number;
+      readonly published: Published;
     }
   /** The index can't say: search everywhere, and let the engine decide. */
   | { readonly kind: 'everywhere'; readonly why: string }
 );
+
+/** A document's id and published version by its number, as of the watermark or later; undefined where it has none. */
+export type Published = (number: number) => { readonly id: string; readonly version: number } | undefined;
 
 /** What narrows a search. It grants nothing: each passage still needs the engine's word. */
 export interface PermissionIndex {

@@ -23,6 +23,8 @@ export interface TupleLog {
 export type DocumentState = {
   readonly number: number;
   readonly id: string;
+  /** The published one, or null. */
+  readonly version: number | null;
   /** How many are published; 0 while it is hidden or deleted. */
   readonly chunks: number;
 };

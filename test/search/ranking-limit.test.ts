@@ -40,7 +40,14 @@ async function search(): Promise<Pick<CandidateSearch, 'next'>> {
     lexical: undefined,
     denseWeight: 1,
   };
-  const everything = { watermark: '', narrowed: false, why: '', documents: undefined, chunks: undefined };
+  const everything = {
+    watermark: '',
+    narrowed: false,
+    why: '',
+    documents: undefined,
+    chunks: undefined,
+    published: () => undefined,
+  };
   return exactSearch(store.database, question, everything, 'scan');
 }
 

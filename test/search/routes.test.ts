@@ -5,6 +5,7 @@ import { forStemmer, lexicalQuery, type QueryLexeme } from '../../src/adapters/p
 import { postgresCandidateIndex, vectorLiteral } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { DEFAULT_TUNING, type Extent, type Tuning } from '../../src/adapters/postgres/search/choose-route.ts';
 import { measureTuning } from '../../src/adapters/postgres/search/measure-tuning.ts';
+import { publishedOf } from '../../src/adapters/postgres/search/published.ts';
 import type { PreparedQuestion } from '../../src/adapters/postgres/search/question-sql.ts';
 import type { Searched } from '../../src/adapters/postgres/search/searched.ts';
 import { storedTuning, storeTuning } from '../../src/adapters/postgres/search/stored-tuning.ts';
@@ -191,6 +192,31 @@ describe.each(stores)('routes on $name', ({ open, there }) => {
       }
     });
 
+    test('the newer version of a document that was replaced after the permission index was asked', async () => {
+      for (const [route, tuning] of Object.entries(forced)) {
+        const { no } = await publish(store, tenant, route, ['note 3'], { topic: 'travel' });
+        const search = await opened('note 3', [...storage, no], tuning);
+        const { version } = await publish(store, tenant, route, ['note 3'], { topic: 'travel' });
+        const found = (await walk(search, 4)).find(({ documentId }) => documentId === route);
+        expect(found?.version).toBe(version);
+        await postgresDocuments(database).enqueueDelete({ no, source: SOURCE });
+      }
+    });
+
+    test('a version that was replaced after it was found, so that enforcement finds it gone and says so', async () => {
+      const { no, version } = await publish(store, tenant, 'gone', ['note 3']);
+      const newer = await publish(store, tenant, 'gone', ['note 3']);
+      const found = { document_no: no, version, score: 1 };
+      const given = async (known?: number) => {
+        const published = () => (known === undefined ? undefined : { id: 'gone', version: known });
+        const documents = await publishedOf(database, tenant, { ...searchedIn([no]), published }, [found]);
+        return [...documents.values()];
+      };
+      expect(await given(newer.version)).toEqual([{ documentId: 'gone', version, score: 1 }]);
+      expect(await given()).toEqual([]);
+      await postgresDocuments(database).enqueueDelete({ no, source: SOURCE });
+    });
+
     describe('from a vector index that stops early', () => {
       const search = async (highestUnseen?: typeof threshold) => {
         const numbers = [...travel, ...storage];
@@ -274,6 +300,7 @@ describe.each(stores)('routes on $name', ({ open, there }) => {
       why: 'These may be read.',
       documents: DocumentSet.of(numbers),
       chunks: numbers.length * CHUNKS,
+      published: () => undefined,
     });
 
     const extentOf = (numbers: readonly number[]): Extent => ({

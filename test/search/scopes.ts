@@ -1,6 +1,7 @@
 import type { Database } from '../../src/adapters/postgres/database.ts';
 import type { Tuning } from '../../src/adapters/postgres/search/choose-route.ts';
-import type { PermissionIndex } from '../../src/ports/permission-index.ts';
+import type { PermissionIndex, Scope } from '../../src/ports/permission-index.ts';
+import type { DocumentState } from '../../src/ports/tuple-log.ts';
 import { DocumentSet } from '../../src/types/document-set.ts';
 
 /** Says of everyone that it can't say. */
@@ -10,13 +11,24 @@ export const everywhere: PermissionIndex = {
 
 /** Says of everyone that these are what they may read. */
 export async function only(database: Database, numbers: readonly number[]): Promise<PermissionIndex> {
-  const { rows } = await database.query<{ chunks: number }>(
-    `SELECT coalesce(sum(chunks), 0) AS chunks FROM documents WHERE no = ANY($1::bigint[])`,
+  const { rows } = await database.query<DocumentState & { tenant: string }>(
+    `SELECT tenant, no AS number, id, published_version AS version, chunks FROM documents WHERE no = ANY($1::bigint[])`,
     [numbers],
   );
-  const chunks = rows[0]?.chunks ?? 0;
-  const documents = DocumentSet.of(numbers);
-  return { scope: () => Promise.resolve({ watermark: '1', kind: 'documents', documents, chunks }) };
+  const byNumber = new Map(rows.map((row) => [row.number, row]));
+  const scope = (tenant: string): Scope => ({
+    watermark: '1',
+    kind: 'documents',
+    documents: DocumentSet.of(numbers),
+    chunks: rows.reduce((sum, { chunks }) => sum + chunks, 0),
+    published(number) {
+      const known = byNumber.get(number);
+      return known?.tenant === tenant && known.version !== null
+        ? { id: known.id, version: known.version }
+        : undefined;
+    },
+  });
+  return { scope: (tenant) => Promise.resolve(scope(tenant)) };
 }
 
 const free = 1e-6;

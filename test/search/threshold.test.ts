@@ -19,6 +19,7 @@ const question: PreparedQuestion = {
 const dense = Array.from({ length: lengthFor(1) }, (_, rank) => 0.6 / (rank + 1));
 const lists = (lexical: number[], more: Partial<Lists> = {}): Lists => ({
   dense,
+  visited: dense.length,
   full: true,
   lexical: lexical.map((score) => ({ dense: 0, lexical: score })),
   lexicalSize: 2,

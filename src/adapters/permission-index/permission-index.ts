@@ -3,7 +3,7 @@ import { compilePlan, type Plan } from '../../permission-index/plan.ts';
 import { PublishedDocuments } from '../../permission-index/published-documents.ts';
 import { RelationshipGraph } from '../../permission-index/relationship-graph.ts';
 import { MAX_STEPS, walk } from '../../permission-index/walk.ts';
-import type { PermissionIndex, Scope } from '../../ports/permission-index.ts';
+import type { PermissionIndex, Published, Scope } from '../../ports/permission-index.ts';
 import type { DocumentLog, DocumentState, TupleLog } from '../../ports/tuple-log.ts';
 import { DocumentSet } from '../../types/document-set.ts';
 import { applyChanges, readInto } from '../../types/tuple-copy.ts';
@@ -50,7 +50,7 @@ export function permissionIndex(
       const found = keptOr(state, readers.join(' '), () => findableByAll(state, readers, maxSteps));
       return found === undefined
         ? { watermark, kind: 'everywhere', why: `Whoever asks has more than ${maxSteps} ways to documents.` }
-        : { watermark, kind: 'documents', ...found };
+        : { watermark, kind: 'documents', ...found, published: publishedIn(state) };
     },
   };
 }
@@ -91,7 +91,17 @@ async function load(plan: Plan, log: TupleLog & DocumentLog, tenant: string): Pr
 
 function takeDocuments({ graph, documents }: Held, states: readonly DocumentState[]): void {
   const { type } = graph.plan.guarded;
-  for (const { number, id, chunks } of states) documents.set(graph.intern(`${type}:${id}`), number, chunks);
+  for (const { number, id, version, chunks } of states) {
+    documents.set(graph.intern(`${type}:${id}`), number, version ?? 0, chunks);
+  }
+}
+
+function publishedIn({ graph, documents }: Held): Published {
+  const prefix = graph.plan.guarded.type.length + 1;
+  return (number) => {
+    const found = documents.versionOf(number);
+    return found && { id: graph.nameOf(found.object).slice(prefix), version: found.version };
+  };
 }
 
 /** By all of those whose walk came to an end: leaving one out only widens. */

@@ -61,7 +61,7 @@ export function postgresRelationships(database: Database): Relationships & Tuple
     async *documentPages(tenant) {
       for (let last = 0; ; ) {
         const { rows } = await database.query<DocumentState>(
-          `SELECT no AS number, id, chunks FROM documents WHERE tenant = $1 AND no > $2 ORDER BY no LIMIT ${PAGE}`,
+          `SELECT no AS number, id, published_version AS version, chunks FROM documents WHERE tenant = $1 AND no > $2 ORDER BY no LIMIT ${PAGE}`,
           [tenant, last],
         );
         const end = rows.at(-1);
@@ -73,7 +73,7 @@ export function postgresRelationships(database: Database): Relationships & Tuple
 
     async documentsSince(tenant, since) {
       const { rows } = await database.query<DocumentState>(
-        `SELECT no AS number, id, chunks FROM documents WHERE tenant = $1 AND changed > $2`,
+        `SELECT no AS number, id, published_version AS version, chunks FROM documents WHERE tenant = $1 AND changed > $2`,
         [tenant, since],
       );
       return rows;

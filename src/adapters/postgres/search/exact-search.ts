@@ -1,7 +1,8 @@
 import type { CandidateSearch, RankedDocument } from '../../../ports/search.ts';
 import type { Database } from '../database.ts';
 import type { ExactRoute } from './choose-route.ts';
-import { type PreparedQuestion, publishedDocument, searchSql } from './question-sql.ts';
+import { byScore, type Found, publishedOf } from './published.ts';
+import { type PreparedQuestion, searchSql } from './question-sql.ts';
 import { isSearched, type Searched } from './searched.ts';
 
 /** Documents that the last ranking brings; a walk that goes further has run out of every budget. */
@@ -49,7 +50,6 @@ function firstLimit({ documents, chunks }: Searched, count: number): number {
 }
 
 type Ranking = { readonly documents: readonly RankedDocument[]; readonly all: boolean };
-type Row = { readonly document_id: string | null; readonly version: number; readonly score: number };
 
 /** What is hidden or replaced is ranked and then left out, so that only a ranking that came up short is all there is. */
 async function rankDocuments(
@@ -61,19 +61,24 @@ async function rankDocuments(
 ): Promise<Ranking> {
   const [text, values] = rankingSql(question, searched, by, limit);
   const { rows } = await (by === 'listed' && (searched.chunks ?? SHORT) < SHORT
-    ? database.prepared<Row>(text, values)
+    ? database.prepared<Found>(text, values)
     : database.transaction(
-        (tx) => tx.query<Row>(text, values),
+        (tx) => tx.query<Found>(text, values),
         // To compile a statement for a table read once takes longer than it saves.
         `SET LOCAL jit = off; ${by === 'listed' ? 'SET LOCAL enable_seqscan = off' : ''}`,
       ));
   const all = rows.length < limit;
   // Of the rest, some may score as low as the last.
   const least = all || limit === MAX_RANKED ? Number.NEGATIVE_INFINITY : (rows.at(-1)?.score ?? 0);
+  const published = await publishedOf(
+    database,
+    question.tenant,
+    searched,
+    rows.filter(({ score }) => score > least),
+  );
   const best = new Map<string, RankedDocument>();
-  for (const { document_id, version, score } of rows) {
-    if (document_id === null || score <= least || best.has(document_id)) continue;
-    best.set(document_id, { documentId: document_id, version, score });
+  for (const document of [...published.values()].toSorted(byScore)) {
+    if (!best.has(document.documentId)) best.set(document.documentId, document);
   }
   return { documents: [...best.values()], all };
 }
@@ -95,11 +100,7 @@ function rankingSql(
     limit < MAX_RANKED
       ? chunks
       : `SELECT document_no, version, max(score) AS score FROM (${chunks}) chunks GROUP BY 1, 2`;
-  const text = `SELECT d.id AS document_id, best.version, best.score
-     FROM (${ranked} ORDER BY score DESC LIMIT ${sql.bind(limit)}::int) best
-     ${publishedDocument('best', sql.bind(question.tenant))}
-     ORDER BY best.score DESC, d.id`;
-  return [text, sql.values];
+  return [`${ranked} ORDER BY score DESC LIMIT ${sql.bind(limit)}::int`, sql.values];
 }
 
 function arrayLiteral(numbers: readonly number[]): string {

@@ -77,13 +77,15 @@ const everyDocument: Searched = {
   why: '',
   documents: undefined,
   chunks: undefined,
+  published: () => undefined,
 };
 
 function bringNearest(database: Database, question: PreparedQuestion): Promise<void> {
-  const dense = { ...question, lexical: undefined };
-  return readTwoLists(database, dense, everyDocument, { lexical: 0, dense: BROUGHT }, (lists) =>
-    lists.full ? BROUGHT - lists.dense.length : 0,
-  );
+  const nearest = { ...question, lexical: undefined };
+  return readTwoLists(database, nearest, everyDocument, { lexical: 0, dense: BROUGHT }, ({ dense, full }) => {
+    const goal = full ? BROUGHT : dense.length;
+    return { visited: goal, fetched: goal };
+  });
 }
 
 /** Milliseconds. The first question warms up. */

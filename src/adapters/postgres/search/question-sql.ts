@@ -40,10 +40,3 @@ export function searchSql(question: PreparedQuestion): SearchSql {
   const fused = `${bind(question.denseWeight)}::float8 * ${dense} + ${bind(lexicalFactor(question))}::float8 * ${lexical}`;
   return { bind, values, dense, lexical, fused };
 }
-
-/** SQL: joins `d`, the document of each row's chunk, looked up one by one; null where the chunk's version is not published. */
-export function publishedDocument(row: string, tenant: string): string {
-  return `LEFT JOIN LATERAL (
-    SELECT id FROM documents WHERE no = ${row}.document_no AND published_version = ${row}.version
-      AND tenant = ${tenant} OFFSET 0) d ON true`;
-}

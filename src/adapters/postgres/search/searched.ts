@@ -1,4 +1,4 @@
-import type { PermissionIndex } from '../../../ports/permission-index.ts';
+import type { PermissionIndex, Published } from '../../../ports/permission-index.ts';
 import type { Question } from '../../../ports/search.ts';
 import { DocumentSet } from '../../../types/document-set.ts';
 import type { Filter } from '../../../types/filter.ts';
@@ -17,6 +17,8 @@ export type Searched = {
   readonly documents: DocumentSet | undefined;
   /** Published chunks of these documents; undefined where that is every one of the tenant. */
   readonly chunks: number | undefined;
+  /** Of which documents and published versions the permission index knows; of none where it can't say. */
+  readonly published: Published;
 };
 
 /** Documents that a filter looks up one by one; among more it reads through the whole tenant. */
@@ -31,12 +33,13 @@ export async function searchedBy(
   const { watermark } = scope;
   const narrowed = scope.kind === 'documents';
   const documents = narrowed ? scope.documents : undefined;
+  const published = narrowed ? scope.published : () => undefined;
   const why = narrowed ? 'The permission index listed what may be read.' : scope.why;
   if (filter === undefined || documents?.size === 0) {
-    return { watermark, narrowed, why, documents, chunks: narrowed ? scope.chunks : undefined };
+    return { watermark, narrowed, why, documents, chunks: narrowed ? scope.chunks : undefined, published };
   }
   const matching = await matchingDocuments(database, tenant, filter, documents);
-  return { watermark, narrowed, why: `${why} The filter left fewer.`, ...matching };
+  return { watermark, narrowed, why: `${why} The filter left fewer.`, ...matching, published };
 }
 
 /** The documents, of those in the set, whose published version satisfies the filter. */

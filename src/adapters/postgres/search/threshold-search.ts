@@ -1,8 +1,9 @@
-import type { CandidateSearch, RankedDocument } from '../../../ports/search.ts';
+import type { CandidateSearch } from '../../../ports/search.ts';
 import type { Database } from '../database.ts';
 import {
   affordableLength,
   chooseExactRoute,
+  completeRank,
   type ExactRoute,
   type Extent,
   expectedLength,
@@ -11,14 +12,15 @@ import {
   type Tuning,
 } from './choose-route.ts';
 import { exactSearch } from './exact-search.ts';
-import { type PreparedQuestion, publishedDocument } from './question-sql.ts';
+import { byScore, publishedOf } from './published.ts';
+import type { PreparedQuestion } from './question-sql.ts';
 import type { Searched } from './searched.ts';
 import { denseToSettle, expectedRank, type Lists, threshold } from './threshold.ts';
-import { type ListRow, readTwoLists, type TwoLists } from './two-lists.ts';
+import { type Depth, type ListRow, readTwoLists, type TwoLists } from './two-lists.ts';
 
 /** Chunks of the lexical list: to bring all that match costs little more than to bring the best of them. */
 const LEXICAL_LIST = 500;
-/** A list of so few chunks is read at once: a look that saves it costs nearly as much. */
+/** A list of so few chunks is looked for at once: a first look that saves it costs nearly as much. */
 const SHORT_LIST = 4 * FIRST_LOOK;
 /** Chunks that a list grows by at least. */
 const LEAST_MORE = 50;
@@ -59,24 +61,30 @@ export function thresholdSearch(
   /** Reads lists until `count` versions are settled, or it is not worth it. */
   function deepen(count: number): Promise<void> {
     const expected = expectedLength(extent, count);
-    const first = expected > SHORT_LIST ? FIRST_LOOK : expected;
+    const first: Depth =
+      expected > SHORT_LIST
+        ? { visited: FIRST_LOOK, fetched: FIRST_LOOK }
+        : { visited: expected, fetched: completeRank(expected) };
     return readTwoLists(
       database,
       question,
       searched,
-      { lexical: LEXICAL_LIST, dense: first },
-      ({ dense, lexical, full }) => {
+      { lexical: LEXICAL_LIST, dense: first.visited },
+      ({ dense, visited, lexical, full }) => {
         for (const row of dense.length === 0 ? lexical : dense) keepBest(row);
-        const lists: Lists = { dense: densest(dense), full, lexical, lexicalSize: LEXICAL_LIST };
+        const lists: Lists = { dense: densest(dense), visited, full, lexical, lexicalSize: LEXICAL_LIST };
         ceiling = highestUnseen(question, lists);
         const enough = settled().length >= count;
+        if (!enough && full && dense.length < visited) return { visited, fetched: visited };
         const length = lengthFor(enough ? 0 : rankToSettle(count, lists, dense) + 1);
-        if (enough && (dense.length >= length || !full)) return 0;
+        const asFar = { visited, fetched: dense.length };
+        if (enough && (visited >= length || !full)) return asFar;
         if (!full) gaveUp = 'it brought too few that may be found';
         else if (length > affordable) gaveUp = 'a longer list would have cost more';
-        if (gaveUp !== undefined) return 0;
-        const missing = Math.max(length - dense.length, LEAST_MORE);
-        return dense.length === 0 ? first : Math.min(2 * dense.length, missing);
+        if (gaveUp !== undefined) return asFar;
+        if (visited === 0) return first;
+        const further = visited + Math.min(visited, Math.max(length - visited, LEAST_MORE));
+        return { visited: further, fetched: further };
       },
     );
   }
@@ -123,7 +131,7 @@ export function thresholdSearch(
         const last = ahead[count - 1]?.score ?? Number.NEGATIVE_INFINITY;
         // Of those that score alike, the ids decide.
         const rows = ahead.filter(({ score }) => score >= last);
-        const documents = await publishedOf(database, question.tenant, rows);
+        const documents = await publishedOf(database, question.tenant, searched, rows);
         for (const row of rows) if (!documents.has(row)) leave(row);
         if (documents.size < count) continue;
         const next = [...documents].toSorted(([, a], [, b]) => byScore(a, b)).slice(0, count);
@@ -138,35 +146,10 @@ export function thresholdSearch(
   };
 }
 
-/** Those that are of a published version, with their documents' ids: only these few are looked up, of a long list. */
-async function publishedOf(
-  database: Database,
-  tenant: string,
-  rows: readonly ListRow[],
-): Promise<Map<ListRow, RankedDocument>> {
-  const { rows: ids } = await database.prepared<{ id: string | null }>(
-    `SELECT d.id FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY AS found (document_no, version, place)
-     ${publishedDocument('found', '$3')} ORDER BY found.place`,
-    [rows.map((row) => row.document_no), rows.map((row) => row.version), tenant],
-  );
-  return new Map(
-    rows.flatMap((row, i) => {
-      const documentId = ids[i]?.id ?? undefined;
-      return documentId === undefined
-        ? []
-        : [[row, { documentId, version: row.version, score: row.score }] as const];
-    }),
-  );
-}
-
 function keyOf({ document_no, version }: ListRow): string {
   return `${document_no} ${version}`;
 }
 
 function densest(rows: TwoLists['dense']): number[] {
   return rows.map(({ dense }) => dense).toSorted((a, b) => b - a);
-}
-
-function byScore(a: RankedDocument, b: RankedDocument): number {
-  return b.score - a.score || (a.documentId < b.documentId ? -1 : 1);
 }

@@ -5,6 +5,8 @@ import { lexicalFactor, type PreparedQuestion } from './question-sql.ts';
 export type Lists = {
   /** Dense scores of the nearest chunks, also of such as may not be found. */
   readonly dense: readonly number[];
+  /** Of how many these are the nearest. */
+  readonly visited: number;
   /** Whether the vector index brought as many as it was asked for. */
   readonly full: boolean;
   /** Those of the chunks with the rarest lexemes that may be found. */
@@ -15,7 +17,7 @@ export type Lists = {
 
 /** The highest fused score that a chunk in neither list can have; nothing is known of a dense list that came up short. */
 export function threshold(question: PreparedQuestion, lists: Lists): number {
-  const last = lists.dense[completeRank(lists.dense.length) - 1];
+  const last = lists.dense[Math.min(completeRank(lists.visited), lists.dense.length) - 1];
   return last === undefined || !lists.full
     ? Number.POSITIVE_INFINITY
     : question.denseWeight * last + unlistedLexical(question, lists);

@@ -15,8 +15,10 @@ export type ListRow = {
 type Passed = { readonly document_no: null; readonly dense: number };
 
 export type TwoLists = {
-  /** The nearest chunks of all. In about the order of their scores. */
+  /** The nearest chunks of all, as many as were fetched. In about the order of their scores. */
   readonly dense: readonly (ListRow | Passed)[];
+  /** Of how many these are the nearest: what the vector index was asked to look for. */
+  readonly visited: number;
   /** Whether the vector index brought as many as it was asked for. */
   readonly full: boolean;
   /** Searched chunks with the rarest lexemes, by lexical score. */
@@ -25,16 +27,19 @@ export type TwoLists = {
 
 type Sizes = {
   readonly lexical: number;
-  /** What `more` will ask for first. */
+  /** What `deeper` will ask the vector index to look for first. */
   readonly dense: number;
 };
+
+/** How far to go: `fetched` of the nearest `visited`. To fetch a row takes a third of the time to find it. */
+export type Depth = { readonly visited: number; readonly fetched: number };
 
 /** What pgvector can look for at a time. */
 const MAX_BATCH = 1_000;
 
 /**
- * Chunks with the rarest lexemes, and then the nearest by the vector index: these as many at a time as `more` asks for when it
- * sees what there is, until it asks for none. The planner is left no choice: it knows neither how many chunks are searched nor
+ * Chunks with the rarest lexemes, and then the nearest by the vector index: these as deep as `deeper` asks for when it
+ * sees what there is, until it asks for no more. The planner is left no choice: it knows neither how many chunks are searched nor
  * where they lie.
  */
 export async function readTwoLists(
@@ -42,7 +47,7 @@ export async function readTwoLists(
   question: PreparedQuestion,
   searched: Searched,
   sizes: Sizes,
-  more: (lists: TwoLists) => number,
+  deeper: (lists: TwoLists) => Depth,
 ): Promise<void> {
   await database.transaction(
     async (tx) => {
@@ -53,16 +58,21 @@ export async function readTwoLists(
               ...lexicalSql(question, searched, question.lexical.rarest, sizes.lexical),
             );
       const dense: TwoLists['dense'][number][] = [];
-      let full = true;
+      let [visited, full] = [0, true];
       let batch = batchOf(sizes.dense);
-      for (let count = more({ lexical, dense, full }); count > 0; count = more({ lexical, dense, full })) {
+      for (;;) {
+        const depth = deeper({ lexical, dense, visited, full });
+        const count = depth.fetched - dense.length;
+        if (count <= 0) return;
         if (dense.length === 0) await tx.query(...nearestSql(question, searched));
-        if (batch !== batchOf(count)) {
-          batch = batchOf(count);
+        const fresh = batchOf(depth.visited - visited);
+        if (fresh > 0 && fresh !== batch) {
+          batch = fresh;
           await tx.query(lookFor(batch));
         }
         const { rows } = await tx.query<TwoLists['dense'][number]>(`FETCH ${count} FROM nearest`);
         dense.push(...rows);
+        visited = depth.visited;
         full = rows.length === count;
       }
     },
