@@ -1,6 +1,6 @@
 import type { WritePath } from '../ingest/ingest.ts';
 import { startOutboxWorker } from '../ingest/publish.ts';
-import { postgresAuditLog } from './adapters/postgres/audit.ts';
+import { postgresAuditLog, postgresDecisions } from './adapters/postgres/audit.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { requireEmbeddingSpace, useEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
 import { postgresPassages } from './adapters/postgres/passages.ts';
@@ -20,7 +20,10 @@ import { type Meter, openMeter } from './metrics/meter.ts';
 import type { Sources } from './metrics/scrape.ts';
 import { chooseEmbeddings, chooseIdentity, openStore, unprotected } from './parts.ts';
 import type { Plan } from './permission-index/plan.ts';
+import type { Engine } from './ports/engine.ts';
+import { Costs } from './retrieve/costs.ts';
 import type { ReadPath } from './retrieve/retrieve.ts';
+import { type ProofWatch, watchProofs } from './retrieve/watch-proofs.ts';
 
 /** Everything a door needs. */
 export type Service = {
@@ -44,6 +47,21 @@ function planFindings({ wider }: Plan): readonly string[] {
     : [
         `The permission index proposes more than the engine will allow, which takes more checks: ${wider.join('; ')}.`,
       ];
+}
+
+function watchOf(
+  { proofsWatched }: Config,
+  engine: Engine,
+  meter: Meter,
+  onError: (error: unknown) => void,
+): ProofWatch {
+  return watchProofs(engine, proofsWatched, (outcome, count, decisionId) => {
+    meter.watched(outcome, count);
+    if (outcome !== 'differed') return;
+    onError(
+      `PROOF DIFFERS: the engine allows everything that proves what decision ${decisionId} released, and denies the whole. Set CLEARANCE_PROOFS=off, and report it with "clearance explain".`,
+    );
+  });
 }
 
 /** The one place that wires the parts. */
@@ -88,7 +106,14 @@ export async function openService(config: Config, onError: (error: unknown) => v
           postgresCandidateIndex(database, embeddings, engine.permissions, await storedTuning(database)),
         ),
         engine: engine.engine,
+        ...(engine.proofs === undefined
+          ? {}
+          : {
+              shortCuts: { proofs: engine.proofs, costs: new Costs() },
+              onProved: watchOf(config, engine.engine, meter, onError),
+            }),
         passages: postgresPassages(database),
+        decisions: postgresDecisions(database),
       },
       meter,
     );

@@ -34,6 +34,8 @@ const environment = z.object({
   OPENFGA_CLIENT_SECRET: z.string().optional(),
   OPENFGA_TOKEN_ISSUER: z.string().optional(),
   OPENFGA_API_AUDIENCE: z.string().optional(),
+  CLEARANCE_PROOFS: z.enum(['on', 'off']).default('on'),
+  CLEARANCE_PROOFS_WATCHED: z.coerce.number().min(0).max(1).default(0.01),
   OIDC_ISSUER: z.string().optional(),
   OIDC_AUDIENCE: z.string().default('clearance'),
   OPENAI_API_KEY: z.string().optional(),
@@ -65,6 +67,10 @@ export type Config = {
     readonly storeId?: string;
     readonly modelId?: string;
   };
+  /** Whether the engine is asked for the links of a proof instead of the whole claim, where there is one. */
+  readonly proofs: boolean;
+  /** The share of what was allowed by proofs that is asked again whole. */
+  readonly proofsWatched: number;
   readonly oidc?: { readonly issuer: string; readonly audience: string };
   readonly openai?: { readonly apiKey: string; readonly baseUrl?: string; readonly model: string };
 };
@@ -104,6 +110,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     maxRequestsInFlight: read.MAX_REQUESTS_IN_FLIGHT,
     rateLimitPerMinute: read.RATE_LIMIT_PER_MINUTE,
     guarded: { type, relation },
+    proofs: read.CLEARANCE_PROOFS === 'on',
+    proofsWatched: read.CLEARANCE_PROOFS_WATCHED,
     ...(read.AUTHORIZATION_MODEL === undefined ? {} : { authorizationModel: read.AUTHORIZATION_MODEL }),
     ...databaseConfig(read),
     ...openfgaConfig(read),

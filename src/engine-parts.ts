@@ -12,7 +12,7 @@ import type { Database } from './adapters/postgres/database.ts';
 import { postgresEngineStores } from './adapters/postgres/engine-stores.ts';
 import { postgresLedger } from './adapters/postgres/ledger.ts';
 import { postgresRelationships } from './adapters/postgres/relationships.ts';
-import { startFollower } from './agreement/follower.ts';
+import { type Follower, startFollower } from './agreement/follower.ts';
 import { agreedDocuments, agreedEngine, agreedIndex, agreedRelationships } from './agreement/gate.ts';
 import { type Repair, startRepairs } from './agreement/repair.ts';
 import type { Config } from './config.ts';
@@ -21,7 +21,10 @@ import { loadModel, modelHash, requireGuarded, requireReadAlike } from './parts.
 import type { Documents } from './ports/documents.ts';
 import type { Engine, Relationships } from './ports/engine.ts';
 import type { EngineStore, EngineStores } from './ports/engine-stores.ts';
+import type { Proofs } from './ports/proofs.ts';
 import type { CandidateIndex } from './ports/search.ts';
+import { linksOf } from './proofs/links.ts';
+import { proofRules } from './proofs/rules.ts';
 import { StartupError } from './types/errors.ts';
 import { DEFAULT_TENANT } from './types/principal.ts';
 
@@ -30,6 +33,8 @@ export type EngineParts = {
   readonly model: Model;
   readonly engine: Engine;
   readonly relationships: Relationships;
+  /** Absent where they are switched off, or save nothing. */
+  readonly proofs?: Proofs;
   /** Of the relationships in the store, its own or the copy of the server's. */
   readonly permissions: InMemoryIndex;
   index(index: CandidateIndex): CandidateIndex;
@@ -124,11 +129,13 @@ async function openOpenFga(
     ...openFgaRelationships(client, stores),
     watermark: (tenant) => copy.watermark(tenant),
   };
+  const permissions = permissionIndex(model, config.guarded, copy);
   return {
     model,
     engine: agreedEngine(openFgaEngine(client, stores), follower),
     relationships: agreedRelationships(relationships, follower, sides),
-    permissions: permissionIndex(model, config.guarded, copy),
+    ...(config.proofs ? { proofs: proofsOf(model, permissions, follower) } : {}),
+    permissions,
     index: (index) => agreedIndex(index, follower),
     documents: (documents) => agreedDocuments(documents, follower, sides),
     found: [
@@ -145,6 +152,16 @@ async function openOpenFga(
       await repairs.stop();
       await follower.stop();
     },
+  };
+}
+
+/** What the index says of a way that is no more is put right by the next comparison. */
+function proofsOf(model: Model, { reasons, plan }: InMemoryIndex, follower: Follower): Proofs {
+  const rules = proofRules(model);
+  return {
+    reasons: { ...reasons, stale: (tenant) => follower.doubt(tenant) },
+    questionsOf: (claim, chain) => linksOf(rules, claim, chain),
+    mayList: !plan.guarded.mayExclude,
   };
 }
 

@@ -1,4 +1,5 @@
 import { embeddedEngine } from './adapters/embedded-engine/embedded-engine.ts';
+import { openFgaEngine } from './adapters/openfga/engine.ts';
 import { listedObjects } from './adapters/openfga/list-objects.ts';
 import { type InMemoryIndex, permissionIndex } from './adapters/permission-index/permission-index.ts';
 import type { Database } from './adapters/postgres/database.ts';
@@ -6,15 +7,19 @@ import { postgresRelationships } from './adapters/postgres/relationships.ts';
 import { publishedAmong, samplePeople, tenantsWithRelationships } from './adapters/postgres/samples.ts';
 import { type Agreement, type Rebuilt, rebuild, verifyCopy } from './agreement/rebuild.ts';
 import type { Config } from './config.ts';
-import { modelFromJson } from './evaluator/model.ts';
+import { type Model, modelFromJson } from './evaluator/model.ts';
+import { typeOf } from './evaluator/subject.ts';
 import { openSides } from './operations.ts';
 import { loadModel, openStore } from './parts.ts';
 import { explain, sentence } from './permission-index/explain.ts';
+import { missingLinks } from './permission-index/missing.ts';
 import { type Verified, verifyScopes } from './permission-index/verify.ts';
-import { contextNow } from './ports/engine.ts';
+import { Ways } from './permission-index/ways.ts';
+import { contextNow, type Engine } from './ports/engine.ts';
+import { askBatch } from './retrieve/verdicts.ts';
 import { StartupError } from './types/errors.ts';
 import { DEFAULT_TENANT } from './types/principal.ts';
-import type { Tuple } from './types/tuple.ts';
+import type { Tuple, TupleKey } from './types/tuple.ts';
 
 export type Verification = {
   readonly tenant: string;
@@ -69,9 +74,39 @@ export function explainIndex(
   });
 }
 
+export type ClaimExplanation = {
+  readonly verdict: 'allowed' | 'denied' | 'undetermined';
+  /** The shortest way by the relationships; the engine may deny what it leads to. */
+  readonly way?: readonly string[];
+  /** Where no way leads there: relationships each of which alone would. */
+  readonly missing?: readonly TupleKey[];
+};
+
+/** The engine's word on a claim, and the relationships behind it, or those that it lacks. */
+export function explainClaim(config: Config, tenant: string, claim: TupleKey): Promise<ClaimExplanation> {
+  return withIndex(config, async ({ model, engine }, database) => {
+    const { user, relation, object } = claim;
+    const type = typeOf(object);
+    if (model.types.get(type)?.has(relation) !== true) {
+      throw new StartupError(`The authorization model has no relation ${type}#${relation}.`);
+    }
+    const relationships = postgresRelationships(database);
+    const { graph } = await permissionIndex(model, { type, relation }, relationships).held(tenant);
+    const [verdict] = await askBatch(engine, tenant, [claim], new AbortController().signal);
+    const way = explain(graph, user, object)?.map(sentence);
+    const told = { verdict: verdict?.kind ?? 'undetermined' };
+    if (way !== undefined) return { ...told, way };
+    const usersets = new Ways(graph, user, Number.POSITIVE_INFINITY).usersets();
+    const tuplesOn = (of: string) => relationships.ofObject(tenant, of);
+    return { ...told, missing: await missingLinks(model, claim, usersets, tuplesOn) };
+  });
+}
+
 /** The index, and what it is held against. */
 type Opened = {
+  readonly model: Model;
   readonly index: InMemoryIndex;
+  readonly engine: Engine;
   readonly tenants: () => Promise<readonly string[]>;
   /** Documents that the engine says `user` may read: perhaps not all, but no others. */
   readonly allowed: (tenant: string, user: string) => Promise<readonly string[]>;
@@ -102,6 +137,8 @@ async function embedded(config: Config, database: Database): Promise<Opened> {
   const engine = embeddedEngine(model, log);
   const { signal } = new AbortController();
   return {
+    model,
+    engine,
     index: permissionIndex(model, guarded, log),
     tenants: () => tenantsWithRelationships(database),
     async allowed(tenant, user) {
@@ -127,6 +164,8 @@ async function withOpenFga(
   const { storeId, modelId } = await stores.of(DEFAULT_TENANT);
   const model = modelFromJson(await client.readModel(storeId, modelId));
   return {
+    model,
+    engine: openFgaEngine(client, stores),
     index: permissionIndex(model, { type, relation }, postgresRelationships(database)),
     tenants: () => sides.ledger.tenants(),
     async allowed(tenant, user) {

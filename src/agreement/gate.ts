@@ -8,6 +8,7 @@ import type { Follower } from './follower.ts';
 
 /** A verdict counts only of an engine that is of one history with the store. */
 export function agreedEngine(engine: Engine, follower: Follower): Engine {
+  const listObjects = engine.listObjects?.bind(engine);
   return {
     async batchCheck(batch) {
       await follower.confirm(batch.tenant);
@@ -17,6 +18,15 @@ export function agreedEngine(engine: Engine, follower: Follower): Engine {
       if (results.some(({ error }) => error !== undefined)) follower.doubt(batch.tenant);
       return results;
     },
+    ...(listObjects === undefined
+      ? {}
+      : {
+          async listObjects(question) {
+            await follower.confirm(question.tenant);
+            question.signal.throwIfAborted();
+            return doubtOnFailure(follower, question.tenant, () => listObjects(question));
+          },
+        }),
   };
 }
 

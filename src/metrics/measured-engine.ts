@@ -5,7 +5,11 @@ import type { Meter } from './meter.ts';
 
 /** Counts verdicts as enforcement sees them: what is missing, late or there twice is undetermined. */
 export function measuredEngine(engine: Engine, meter: Meter): Engine {
+  const listObjects = engine.listObjects?.bind(engine);
   return {
+    ...(listObjects === undefined
+      ? {}
+      : { listObjects: (question) => meter.timed('list_objects', () => listObjects(question)) }),
     async batchCheck(batch) {
       let counted = false;
       const count = (verdicts: readonly Verdict[]) => {

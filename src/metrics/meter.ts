@@ -1,5 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { Repaired } from '../ports/ledger.ts';
+import { type Watched, watchOutcomes } from '../retrieve/watch-proofs.ts';
 import type { ErrorCode } from '../types/errors.ts';
 import type { Verdict } from '../types/verdict.ts';
 import { type Stage, stageOf, stagesOf } from './stage.ts';
@@ -11,6 +12,7 @@ export const steps = [
   'search_next',
   'search_passages',
   'checks',
+  'list_objects',
   'audit',
   'release_read',
   'embeddings',
@@ -38,6 +40,8 @@ export type Meter = {
   answered(route: string, status: number | 'aborted', seconds: number): void;
   refused(code: ErrorCode, route: string): void;
   repaired(repaired: Repaired): void;
+  /** Of claims that were allowed by their proofs, and asked again whole. */
+  watched(outcome: Watched, count: number): void;
 };
 
 export function openMeter(): Meter {
@@ -73,6 +77,12 @@ export function openMeter(): Meter {
     labelNames: ['change'] as const,
     registers,
   });
+  const watchedProofs = new Counter({
+    name: 'clearance_proofs_watched_total',
+    help: 'Claims that were allowed by their proofs and asked again whole; "differed" must stay 0',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
   const requests = new Counter({
     name: 'clearance_http_requests_total',
     help: 'HTTP requests by route and status; aborted: the caller left first',
@@ -90,6 +100,7 @@ export function openMeter(): Meter {
   // A series that is there from the start can be alerted on before its first event.
   for (const step of steps) stepSeconds.zero({ step, outcome: 'done' });
   for (const verdict of ['allowed', 'denied', 'undetermined']) verdictCount.inc({ verdict }, 0);
+  for (const outcome of watchOutcomes) watchedProofs.inc({ outcome }, 0);
   for (const change of ['written', 'deleted']) repairs.inc({ change }, 0);
   for (const [code, among] of Object.entries<readonly Stage[]>(stagesOf)) {
     for (const stage of among) refusals.inc({ stage, code }, 0);
@@ -119,5 +130,6 @@ export function openMeter(): Meter {
       repairs.inc({ change: 'written' }, written);
       repairs.inc({ change: 'deleted' }, deleted);
     },
+    watched: (outcome, count) => watchedProofs.inc({ outcome }, count),
   };
 }

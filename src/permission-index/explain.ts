@@ -1,18 +1,6 @@
+import type { Link } from '../types/link.ts';
 import type { Node, RelationshipGraph } from './relationship-graph.ts';
 import { type Step, walk } from './walk.ts';
-
-/** One step of a way from a reader to a document. */
-export type Link =
-  | { readonly kind: 'tuple'; readonly user: string; readonly relation: string; readonly object: string }
-  | { readonly kind: 'computed'; readonly object: string; readonly from: string; readonly relation: string }
-  | {
-      readonly kind: 'from';
-      readonly parent: string;
-      readonly parentRelation: string;
-      readonly tupleset: string;
-      readonly object: string;
-      readonly relation: string;
-    };
 
 /**
  * The shortest way by which the index takes `object` for readable, in order: each step rests on those before it. Where a
@@ -24,12 +12,20 @@ export function explain(
   object: string,
 ): readonly Link[] | undefined {
   const steps = new Map<Node, Step[]>();
-  const goal = traced(graph, reader, object, (step) => {
-    const known = steps.get(step.to);
-    if (known === undefined) steps.set(step.to, [step]);
-    else if (needsSeveral(graph, step.to)) known.push(step);
+  let found = false;
+  const target = graph.idOf(object);
+  walk(graph, reader, (readable) => (found ||= readable === target), {
+    // Whatever it takes: it is asked for by an operator, one at a time.
+    maxSteps: Number.POSITIVE_INFINITY,
+    leaf: undefined,
+    trace(step) {
+      const known = steps.get(step.to);
+      if (known === undefined) steps.set(step.to, [step]);
+      else if (needsSeveral(graph, step.to)) known.push(step);
+    },
   });
-  if (goal === undefined) return undefined;
+  if (!found || target === undefined) return undefined;
+  const goal = graph.node(target, graph.plan.guarded);
 
   const links = new Map<Step, Link>();
   const visit = (node: Node, seen: ReadonlySet<Node>) => {
@@ -43,49 +39,12 @@ export function explain(
   return [...links.values()];
 }
 
-/**
- * One shortest way from a reader to a document, step after step. Where a relation needs several things at once it shows
- * one of them: it is no reason, but names what to ask about.
- */
-export function shortestChain(
-  graph: RelationshipGraph,
-  reader: string,
-  object: string,
-): readonly Link[] | undefined {
-  const first = new Map<Node, Step>();
-  const goal = traced(graph, reader, object, (step) => {
-    if (!first.has(step.to)) first.set(step.to, step);
-  });
-  if (goal === undefined) return undefined;
-  const chain: Link[] = [];
-  let step = first.get(goal);
-  for (; step !== undefined; step = first.get(step.from)) chain.unshift(linkOf(graph, step));
-  return chain;
-}
-
-/** Every step of a reader's walk, and then where it has come to `object` as readable; undefined where it hasn't. */
-function traced(
-  graph: RelationshipGraph,
-  reader: string,
-  object: string,
-  trace: (step: Step) => void,
-): Node | undefined {
-  let found = false;
-  const target = graph.idOf(object);
-  walk(graph, reader, (readable) => (found ||= readable === target), {
-    // Whatever it takes: it is asked for by an operator, one at a time.
-    maxSteps: Number.POSITIVE_INFINITY,
-    trace,
-  });
-  return found && target !== undefined ? graph.node(target, graph.plan.guarded) : undefined;
-}
-
 function needsSeveral(graph: RelationshipGraph, node: Node): boolean {
   const relation = graph.relationOf(node);
   return relation !== undefined && graph.plan.consequences[relation.index]?.formula !== undefined;
 }
 
-function linkOf(graph: RelationshipGraph, step: Step): Link {
+export function linkOf(graph: RelationshipGraph, step: Step): Link {
   const object = graph.nameOf(graph.objectOf(step.to));
   const relation = graph.relationOf(step.to)?.name ?? '';
   const fromObject = graph.nameOf(graph.objectOf(step.from));

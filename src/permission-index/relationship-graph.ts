@@ -23,6 +23,8 @@ export class RelationshipGraph {
   readonly #grants = new Map<Node, Edges>();
   /** By a parent and a tupleset: the objects that name it. */
   readonly #children = new Map<Node, Edges>();
+  /** By a document that is only ever the last step: its tuples, each as the user's node times the stride plus the relation. */
+  readonly #onDocuments = new Map<number, Edges>();
 
   constructor(plan: Plan) {
     this.plan = plan;
@@ -50,6 +52,10 @@ export class RelationshipGraph {
     const named = this.#userNode(user);
     if (named === undefined) return;
     const id = this.intern(object);
+    if (this.plan.leaf !== undefined && target.type === this.plan.guarded.type) {
+      const tuple = named * this.#stride + target.index;
+      put(this.#onDocuments, id, edit(this.#onDocuments.get(id), tuple));
+    }
     if (grants) put(this.#grants, named, edit(this.#grants.get(named), this.node(id, target)));
     // A tupleset names whole objects: what is before `#`, should an older model have let it name more.
     if (!leads || !this.isObject(named)) return;
@@ -107,6 +113,14 @@ export class RelationshipGraph {
   /** Relations on objects that a tuple gives to this user. */
   grantedTo(user: Node): Iterable<Node> {
     return each(this.#grants.get(user));
+  }
+
+  /** A document's own tuples, where documents are only ever the last step. */
+  *tuplesOn(id: number): Iterable<{ readonly user: Node; readonly relation: Relation }> {
+    for (const tuple of each(this.#onDocuments.get(id))) {
+      const relation = this.relationOf(tuple);
+      if (relation !== undefined) yield { user: Math.floor(tuple / this.#stride), relation };
+    }
   }
 
   /** Objects that name this one by the tupleset. */

@@ -1,6 +1,6 @@
 import type { Relation } from '../evaluator/relation.ts';
 import { typeOf } from '../evaluator/subject.ts';
-import { holds, type Input } from './plan.ts';
+import { holds, type Input, type Plan } from './plan.ts';
 import type { Node, RelationshipGraph } from './relationship-graph.ts';
 
 /** How a walk came to a relation on an object. */
@@ -17,19 +17,27 @@ export type Step = {
 /** Tuples that one walk follows; it holds up the whole process while it lasts, some 0.2 s for as many. */
 export const MAX_STEPS = 2_000_000;
 
+export type WalkOptions = {
+  readonly maxSteps?: number;
+  /** Is told of each step to what is walked. */
+  readonly trace?: (step: Step) => void;
+  /** Undefined: documents are walked like any other object, also where each could be reached in one step. */
+  readonly leaf?: Plan['leaf'];
+};
+
 /**
  * Calls `found` for every object of the guarded type that `reader` may have the guarded relation to, at least once, nearest
- * first. Returns false where it gave up after `maxSteps`. With `trace`, which is told of each step, documents are walked
- * like any other object.
+ * first; without it, documents that are only ever the last step are left out. Returns false where it gave up after `maxSteps`.
  */
 export function walk(
   graph: RelationshipGraph,
   reader: string,
-  found: (object: number) => void,
-  { maxSteps = MAX_STEPS, trace }: { maxSteps?: number; trace?: (step: Step) => void } = {},
+  found: ((object: number) => void) | undefined,
+  options: WalkOptions = {},
 ): boolean {
   const { consequences, guarded } = graph.plan;
-  const leaf = trace === undefined ? graph.plan.leaf : undefined;
+  const { maxSteps = MAX_STEPS, trace } = options;
+  const leaf = 'leaf' in options ? options.leaf : graph.plan.leaf;
   const reached = new Set<Node>();
   const queue: Node[] = [];
   const inputs = new Map<Node, number>();
@@ -40,7 +48,7 @@ export function walk(
     if (reached.has(node)) return;
     reached.add(node);
     queue.push(node);
-    if (relation === guarded) found(object);
+    if (relation === guarded) found?.(object);
   };
   const enter = (object: number, { relation, bit }: Input, step: (to: Node) => Step) => {
     const node = graph.node(object, relation);
@@ -59,15 +67,12 @@ export function walk(
       const relation = graph.relationOf(granted);
       const input = relation && consequences[relation.index]?.direct;
       if (relation === undefined || input === undefined) continue;
-      if (leaf?.direct.has(relation)) found(graph.objectOf(granted));
+      if (leaf?.direct.has(relation)) found?.(graph.objectOf(granted));
       else enter(graph.objectOf(granted), input, (to) => ({ kind: 'tuple', from: user, to }));
     }
   };
 
-  for (const text of [reader, `${typeOf(reader)}:*`]) {
-    const id = graph.idOf(text);
-    if (id !== undefined) follow(graph.objectNode(id));
-  }
+  for (const node of startsOf(graph, reader)) follow(node);
   // The queue grows while it is read.
   for (const node of queue) {
     if (steps > maxSteps) return false;
@@ -78,13 +83,13 @@ export function walk(
     follow(node);
     for (const input of follows.computed)
       enter(object, input, (to) => ({ kind: 'computed', from: node, to }));
-    for (const tupleset of leaf?.from.get(relation) ?? []) {
+    for (const tupleset of (found && leaf?.from.get(relation)) ?? []) {
       const children = graph.node(object, tupleset);
       if (childrenTaken.has(children)) continue;
       childrenTaken.add(children);
       for (const child of graph.childrenOf(object, tupleset)) {
         steps += 1;
-        found(child);
+        found?.(child);
       }
     }
     for (const { tupleset, input } of follows.from) {
@@ -96,4 +101,12 @@ export function walk(
     }
   }
   return steps <= maxSteps;
+}
+
+/** What a tuple can name the reader by. */
+export function startsOf(graph: RelationshipGraph, reader: string): readonly Node[] {
+  return [reader, `${typeOf(reader)}:*`].flatMap((text) => {
+    const id = graph.idOf(text);
+    return id === undefined ? [] : [graph.objectNode(id)];
+  });
 }

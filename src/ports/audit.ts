@@ -19,3 +19,11 @@ export interface AuditLog {
   /** Resolves once the record is durable; rejects with `audit_unavailable`, and then nothing may be released. */
   append(record: AuditRecord): Promise<void>;
 }
+
+/** What `GET /v1/decisions/{id}` reads: a record by its random id, and no list of them. */
+export interface Decisions {
+  find(
+    tenant: string,
+    decisionId: string,
+  ): Promise<(Omit<AuditRecord, 'tenant' | 'decisionId'> & { readonly at: Date }) | undefined>;
+}

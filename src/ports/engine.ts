@@ -20,6 +20,15 @@ export type BatchCheck = {
   readonly signal: AbortSignal;
 };
 
+export type ListQuestion = {
+  readonly tenant: string;
+  readonly user: string;
+  readonly relation: string;
+  readonly type: string;
+  readonly context: Readonly<Record<string, unknown>>;
+  readonly signal: AbortSignal;
+};
+
 /**
  * What came back for one check. A result is reported as the engine gave it: it is the enforcement
  * step, not the engine, that decides what a missing, duplicate or failed one means.
@@ -35,6 +44,8 @@ export type CheckResult = {
 export interface Engine {
   /** Rejects where the whole call failed; a failed single check is a result with `error`. */
   batchCheck(batch: BatchCheck): Promise<readonly CheckResult[]>;
+  /** Objects of a type that someone has a relation to: perhaps not all, but no others. Absent where there is no such call. */
+  listObjects?(question: ListQuestion): Promise<readonly string[]>;
 }
 
 export const MAX_CHECKS_A_BATCH = 50;

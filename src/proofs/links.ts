@@ -1,6 +1,6 @@
 import type { Relation } from '../evaluator/relation.ts';
 import { parseSubject, typeOf } from '../evaluator/subject.ts';
-import type { Link } from '../permission-index/explain.ts';
+import type { Link } from '../types/link.ts';
 import type { TupleKey } from '../types/tuple.ts';
 import type { ProofRules } from './rules.ts';
 

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine, Relationships } from '../ports/engine.ts';
 import type { Candidate, CandidateSearch, RankedDocument } from '../ports/search.ts';
+import { batches } from '../types/batches.ts';
 import { ClearanceError } from '../types/errors.ts';
 import { type Principal, readersOf } from '../types/principal.ts';
 import type { Shortfall } from '../types/retrieval.ts';
-import type { Verdict } from '../types/verdict.ts';
-import { Verdicts } from './verdicts.ts';
+import type { Grounds, Verdict } from '../types/verdict.ts';
+import { Judge, type ShortCuts } from './judge.ts';
+import type { ProofWatch, Proved } from './watch-proofs.ts';
 
 /** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
 export const MAX_CHECKED_DOCUMENTS = 10_000;
@@ -14,10 +16,15 @@ export const MAX_CHECKED_DOCUMENTS = 10_000;
  * enough. Each further round is four times as large, so that few readable ones cost few rounds.
  */
 const FIRST_ROUND = 50;
+const JUDGED_AT_ONCE = 50;
 
 export type Enforcement = {
   readonly engine: Engine;
   readonly relationships: Pick<Relationships, 'watermark'>;
+  /** Absent: every claim is asked whole. */
+  readonly shortCuts?: ShortCuts;
+  /** Told of what was allowed by its links. */
+  readonly onProved?: ProofWatch;
   /** What a person needs on a document to be given its text: `{type: 'document', relation: 'can_read'}`. */
   readonly guarded: { readonly type: string; readonly relation: string };
 };
@@ -38,6 +45,8 @@ class Clearance {
   readonly watermark: string;
   /** How many documents were asked about; for the audit record only, for it tells of what may not be read. */
   readonly checked: number;
+  /** Why each document may be read, by its id, for each principal. */
+  readonly reasons: ReadonlyMap<string, readonly Reason[]>;
 
   constructor(principal: Principal, candidates: readonly Candidate[], answer: Omit<Cleared, 'candidates'>) {
     this.#candidates = Object.freeze([...candidates]);
@@ -48,6 +57,7 @@ class Clearance {
     this.certified = answer.certified;
     this.watermark = answer.watermark;
     this.checked = answer.checked;
+    this.reasons = answer.reasons;
     Object.freeze(this);
   }
 
@@ -58,7 +68,13 @@ class Clearance {
 
 export type { Clearance };
 
-type Cleared = Pick<Clearance, 'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked'>;
+type Cleared = Pick<
+  Clearance,
+  'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked' | 'reasons'
+>;
+
+/** Of one principal. */
+export type Reason = { readonly user: string; readonly by: Grounds };
 
 /** For release, which doesn't rely on types alone. */
 export function isClearance(value: unknown): value is Clearance {
@@ -71,36 +87,37 @@ export function isClearance(value: unknown): value is Clearance {
  * answer needs can't be had.
  */
 export async function enforce(
-  { engine, relationships, guarded }: Enforcement,
+  { engine, relationships, guarded, shortCuts, onProved }: Enforcement,
   principal: Principal,
   search: CandidateSearch,
   k: number,
   signal: AbortSignal,
 ): Promise<Clearance> {
   const watermark = search.watermark ?? (await relationships.watermark(principal.tenant));
-  const verdicts = new Verdicts(engine, principal.tenant, signal);
-  const allowed: RankedDocument[] = [];
+  const judge = new Judge(engine, shortCuts, principal.tenant, signal);
+  const taken: Judged[] = [];
   let checked = 0;
   let exhausted = false;
 
   for (
     let round = search.narrowed ? k : FIRST_ROUND;
-    allowed.length < k && !exhausted && checked < MAX_CHECKED_DOCUMENTS;
+    taken.length < k && !exhausted && checked < MAX_CHECKED_DOCUMENTS;
     round *= 4
   ) {
     const next = await search.next(Math.min(round, MAX_CHECKED_DOCUMENTS - checked));
     exhausted = next.exhausted;
     if (next.documents.length === 0) break;
-    for await (const judged of judgedDocuments(verdicts, guarded, principal, next.documents)) {
+    for await (const judged of judgedDocuments(judge, guarded, principal, next.documents)) {
       checked += judged.length;
-      allowed.push(...takeAllowed(judged, k - allowed.length));
-      if (allowed.length === k) break;
+      taken.push(...takeAllowed(judged, k - taken.length));
+      if (taken.length === k) break;
     }
   }
 
   // Else what is absent would be told from what is forbidden by an engine that doesn't answer.
-  if (checked === 0) await requireEngine(verdicts, guarded, principal);
+  if (checked === 0) await requireEngine(judge, guarded, principal);
 
+  const allowed = taken.map(({ document }) => document);
   const found = allowed.length === 0 ? [] : await search.within(allowed, k);
   const cleared = new Set(allowed.map(versionKey));
   const candidates = found.filter((candidate) => cleared.has(versionKey(candidate)));
@@ -110,22 +127,40 @@ export async function enforce(
     : full || exhausted
       ? undefined
       : 'budget_of_checks';
-  return new Clearance(principal, candidates, {
+  const clearance = new Clearance(principal, candidates, {
     shortfall,
     certified: shortfall === undefined && search.exact(),
     watermark,
     checked,
+    reasons: new Map(
+      taken.map(({ document, verdicts }) => [document.documentId, reasonsOf(principal, verdicts)]),
+    ),
   });
+  onProved?.(principal.tenant, clearance.decisionId, provedOf(guarded, clearance.reasons));
+  return clearance;
+}
+
+function provedOf(
+  { type, relation }: Enforcement['guarded'],
+  reasons: Clearance['reasons'],
+): readonly Proved[] {
+  return [...reasons].flatMap(([documentId, each]) =>
+    each.flatMap(({ user, by }) =>
+      typeof by === 'string'
+        ? []
+        : [{ claim: { user, relation, object: `${type}:${documentId}` }, proof: by.links }],
+    ),
+  );
 }
 
 /** Throws as for a document that there is: asks about one that can't be. */
 async function requireEngine(
-  verdicts: Verdicts,
+  judge: Judge,
   guarded: Enforcement['guarded'],
   principal: Principal,
 ): Promise<void> {
   const absent = { documentId: randomUUID(), version: 0, score: 0 };
-  for await (const judged of judgedDocuments(verdicts, guarded, principal, [absent])) takeAllowed(judged, 1);
+  for await (const judged of judgedDocuments(judge, guarded, principal, [absent])) takeAllowed(judged, 1);
 }
 
 /** Whether a document was replaced after it was ranked: it should be among the candidates, by its score, and isn't. */
@@ -139,27 +174,35 @@ function someoneIsMissing(
   return documents.some((document) => document.score > lowest && !found.has(versionKey(document)));
 }
 
-type Judged = { readonly document: RankedDocument; readonly verdicts: readonly Verdict[] };
+type Judged = {
+  readonly document: RankedDocument;
+  /** On each of its principals: the person and, where one asks, the agent. */
+  readonly verdicts: readonly Verdict[];
+};
 
-/** Each document with the verdicts on its principals: the person and, where one asks, the agent. Some at a time, in order. */
+/** Each document with its verdicts. Some at a time, in order. */
 async function* judgedDocuments(
-  verdicts: Verdicts,
+  judge: Judge,
   guarded: Enforcement['guarded'],
   principal: Principal,
   documents: readonly RankedDocument[],
 ): AsyncGenerator<readonly Judged[]> {
   const users = readersOf(principal);
-  const questions = documents.flatMap(({ documentId }) =>
-    users.map((user) => ({ user, relation: guarded.relation, object: `${guarded.type}:${documentId}` })),
-  );
-  let at = 0;
-  for await (const some of verdicts.on(questions)) {
-    const count = some.length / users.length;
-    yield documents.slice(at, at + count).map((document, i) => ({
-      document,
-      verdicts: some.slice(i * users.length, (i + 1) * users.length),
-    }));
-    at += count;
+  for (const some of batches(documents, JUDGED_AT_ONCE)) {
+    const claims = some.flatMap(({ documentId }) =>
+      users.map((user) => ({ user, relation: guarded.relation, object: `${guarded.type}:${documentId}` })),
+    );
+    let [at, open] = [0, [] as readonly Verdict[]];
+    for await (const verdicts of judge.on(claims)) {
+      const known = [...open, ...verdicts];
+      const count = Math.floor(known.length / users.length);
+      open = known.slice(count * users.length);
+      yield some.slice(at, at + count).map((document, i) => ({
+        document,
+        verdicts: known.slice(i * users.length, (i + 1) * users.length),
+      }));
+      at += count;
+    }
   }
 }
 
@@ -167,13 +210,13 @@ async function* judgedDocuments(
  * The first `wanted` documents that every principal may read: a document's verdict is the worst of its principals'. An
  * undetermined one before them is a failure.
  */
-function takeAllowed(judged: readonly Judged[], wanted: number): readonly RankedDocument[] {
-  const taken: RankedDocument[] = [];
+function takeAllowed(judged: readonly Judged[], wanted: number): readonly Judged[] {
+  const taken: Judged[] = [];
   for (const { document, verdicts } of judged) {
     if (taken.length === wanted) break;
     if (verdicts.some((verdict) => verdict.kind === 'denied')) continue;
     if (verdicts.length > 0 && verdicts.every((verdict) => verdict.kind === 'allowed')) {
-      taken.push(document);
+      taken.push({ document, verdicts });
       continue;
     }
     throw new ClearanceError(
@@ -183,6 +226,13 @@ function takeAllowed(judged: readonly Judged[], wanted: number): readonly Ranked
     );
   }
   return taken;
+}
+
+function reasonsOf(principal: Principal, verdicts: readonly Verdict[]): readonly Reason[] {
+  return readersOf(principal).flatMap((user, i) => {
+    const verdict = verdicts[i];
+    return verdict?.kind === 'allowed' ? [{ user, by: verdict.by }] : [];
+  });
 }
 
 /** For the log: what follows the engine's code may quote relationships. */

@@ -3,6 +3,7 @@ import type { AuditLog, AuditRecord } from '../ports/audit.ts';
 import type { Passages, PassageText } from '../ports/passages.ts';
 import type { Candidate } from '../ports/search.ts';
 import type { Shortfall } from '../types/retrieval.ts';
+import type { TupleKey } from '../types/tuple.ts';
 import { type Clearance, isClearance } from './enforce.ts';
 
 export type Release = { readonly audit: AuditLog; readonly passages: Passages };
@@ -49,6 +50,7 @@ export async function release(
     details: {
       ...occasion.details,
       released: candidates.map(({ documentId, chunkId, version }) => ({ documentId, chunkId, version })),
+      reasons: reasonsOf(clearance),
       checked: clearance.checked,
       complete: clearance.complete,
       watermark: clearance.watermark,
@@ -67,6 +69,21 @@ export async function release(
     shortfall: clearance.shortfall ?? (whole ? undefined : 'document_changed'),
     certified: clearance.certified && whole,
   };
+}
+
+/** Of each released document, as relationships are written: `user relation object`. */
+function reasonsOf({ candidates, reasons }: Clearance): Readonly<Record<string, unknown>> {
+  const released = new Set(candidates.map(({ documentId }) => documentId));
+  const written = ({ user, relation, object }: TupleKey) => `${user} ${relation} ${object}`;
+  return Object.fromEntries(
+    [...released].map((documentId) => [
+      documentId,
+      (reasons.get(documentId) ?? []).map(({ user, by }) => ({
+        user,
+        by: typeof by === 'string' ? by : by.links.map(written),
+      })),
+    ]),
+  );
 }
 
 /** What the audit trail keeps of a query: enough to find it again, not enough to read it. */

@@ -1,3 +1,4 @@
+import type { Decisions } from '../ports/audit.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { CandidateIndex, Route } from '../ports/search.ts';
 import type { Sessions } from '../ports/sessions.ts';
@@ -6,7 +7,8 @@ import { parseFilter } from '../types/filter.ts';
 import { readersOf } from '../types/principal.ts';
 import { parseRetrieveRequest, type RetrieveRequest, type RetrieveResponse } from '../types/retrieval.ts';
 import { authenticate } from './authenticate.ts';
-import { type Enforcement, enforce } from './enforce.ts';
+import type { Costs } from './costs.ts';
+import { type Clearance, type Enforcement, enforce } from './enforce.ts';
 import { inTime } from './in-time.ts';
 import { queryHash, type Release, release } from './release.ts';
 import { openSession } from './session.ts';
@@ -16,6 +18,7 @@ export type ReadPath = Enforcement &
     readonly identity: Identity;
     readonly sessions: Sessions;
     readonly index: CandidateIndex;
+    readonly decisions: Decisions;
   };
 
 /** Of its checks and the query's embedding. */
@@ -74,10 +77,32 @@ async function inOrder(
     watermark: clearance.watermark,
     session_id: sessionId,
     decision_id: clearance.decisionId,
-    ...(debug ? { debug: debugView(candidates.route(), clearance.checked) } : {}),
+    ...(debug ? { debug: debugView(candidates.route(), clearance, path.shortCuts?.costs) } : {}),
   };
 }
 
-function debugView({ name, ...rest }: Route, checked: number): RetrieveResponse['debug'] {
-  return { route: name, ...rest, checked };
+function debugView(
+  { name, ...rest }: Route,
+  { checked, reasons }: Clearance,
+  costs: Costs | undefined,
+): RetrieveResponse['debug'] {
+  const grounds = [...reasons.values()].flatMap((each) =>
+    each.map(({ by }) => (typeof by === 'string' ? by : 'links')),
+  );
+  const count = (by: string) => grounds.filter((each) => each === by).length;
+  return {
+    route: name,
+    ...rest,
+    checked,
+    allowed_by: { links: count('links'), check: count('check'), list: count('list') },
+    ...(costs === undefined
+      ? {}
+      : {
+          milliseconds: {
+            ten_links: costs.of('links', 10),
+            ten_checks: costs.of('checks', 10),
+            ten_listed: costs.of('list', 10),
+          },
+        }),
+  };
 }

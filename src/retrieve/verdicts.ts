@@ -5,19 +5,18 @@ import {
   type Engine,
   MAX_CHECKS_A_BATCH,
 } from '../ports/engine.ts';
+import { batches } from '../types/batches.ts';
 import { orAborted } from '../types/or-aborted.ts';
+import type { TupleKey } from '../types/tuple.ts';
 import { allowed, denied, undetermined, type Verdict } from '../types/verdict.ts';
 
 /** Of one batch. OpenFGA gives up after 3 s by itself, and says so item by item. */
 const BATCH_DEADLINE_MS = 4_000;
-/** Powers of two, so that the questions about a document's two principals stay together. */
 const FEWEST_CHECKS = 4;
 const FIRST_CHECKS = 16;
 const MOST_CHECKS = 128;
 /** An engine that needs longer than this for what it is asked at once is not asked more. */
 const QUICK_MS = 500;
-
-type Question = Omit<Check, 'correlationId'>;
 
 /**
  * The engine's verdicts on a request's questions. How many it is asked at once follows from how it answers: twice as
@@ -28,9 +27,16 @@ export class Verdicts {
   readonly #engine: Engine;
   readonly #tenant: string;
   readonly #signal: AbortSignal;
+  readonly #took: (checks: number, milliseconds: number) => void;
   #atOnce = FIRST_CHECKS;
 
-  constructor(engine: Engine, tenant: string, signal: AbortSignal) {
+  constructor(
+    engine: Engine,
+    tenant: string,
+    signal: AbortSignal,
+    took: (checks: number, milliseconds: number) => void = () => {},
+  ) {
+    this.#took = took;
     this.#engine = engine;
     this.#tenant = tenant;
     this.#signal = signal;
@@ -40,7 +46,7 @@ export class Verdicts {
    * In the order of the questions, some at a time; the next are asked once these have been taken. What stays
    * undetermined is asked once more; the rest is not asked again, so a verdict is never older than this request.
    */
-  async *on(questions: readonly Question[]): AsyncGenerator<readonly Verdict[]> {
+  async *on(questions: readonly TupleKey[]): AsyncGenerator<readonly Verdict[]> {
     for (let from = 0; from < questions.length; ) {
       const asked = questions.slice(from, from + this.#atOnce);
       from += asked.length;
@@ -50,7 +56,7 @@ export class Verdicts {
   }
 
   /** Stops where the engine again decides nothing: its caller can't wait for more of that. */
-  async #askAgain(questions: readonly Question[], first: readonly Verdict[]): Promise<readonly Verdict[]> {
+  async #askAgain(questions: readonly TupleKey[], first: readonly Verdict[]): Promise<readonly Verdict[]> {
     const verdicts = [...first];
     const open = [...first.keys()].filter((i) => isUndetermined(first[i]));
     while (open.length > 0) {
@@ -62,11 +68,13 @@ export class Verdicts {
     return verdicts;
   }
 
-  async #ask(questions: readonly Question[]): Promise<readonly Verdict[]> {
+  async #ask(questions: readonly TupleKey[]): Promise<readonly Verdict[]> {
     const begin = performance.now();
     const verdicts = await ask(this.#engine, this.#tenant, questions, this.#signal);
+    const milliseconds = performance.now() - begin;
+    this.#took(questions.length, milliseconds);
     if (verdicts.some(isUndetermined)) this.#atOnce = Math.max(FEWEST_CHECKS, this.#atOnce / 4);
-    else if (performance.now() - begin < QUICK_MS) this.#atOnce = Math.min(MOST_CHECKS, this.#atOnce * 2);
+    else if (milliseconds < QUICK_MS) this.#atOnce = Math.min(MOST_CHECKS, this.#atOnce * 2);
     return verdicts;
   }
 }
@@ -76,25 +84,27 @@ const isUndetermined = (verdict: Verdict | undefined): boolean => verdict?.kind 
 async function ask(
   engine: Engine,
   tenant: string,
-  questions: readonly Question[],
+  questions: readonly TupleKey[],
   signal: AbortSignal,
 ): Promise<readonly Verdict[]> {
-  const checks = questions.map((question, i) => ({ correlationId: `c${i}`, ...question }));
-  const batches = Array.from({ length: Math.ceil(checks.length / MAX_CHECKS_A_BATCH) }, (_, i) =>
-    checks.slice(i * MAX_CHECKS_A_BATCH, (i + 1) * MAX_CHECKS_A_BATCH),
+  const verdicts = await Promise.all(
+    Array.from(batches(questions, MAX_CHECKS_A_BATCH), (batch) => askBatch(engine, tenant, batch, signal)),
   );
-  const verdicts = await Promise.all(batches.map((batch) => askBatch(engine, tenant, batch, signal)));
   return verdicts.flat();
 }
 
-/** Never rejects: a batch that fails or is late as a whole leaves every one of its verdicts undetermined. */
-async function askBatch(
+/** No id is used twice, so an answer to another call answers nothing. */
+let asked = 0;
+
+/** Of at most 50 questions. Never rejects: a batch that fails or is late as a whole leaves every one of its verdicts undetermined. */
+export async function askBatch(
   engine: Engine,
   tenant: string,
-  checks: readonly Check[],
+  questions: readonly TupleKey[],
   signal: AbortSignal,
 ): Promise<readonly Verdict[]> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(BATCH_DEADLINE_MS)]);
+  const deadline = withDeadline(signal);
+  const checks = questions.map((question) => ({ ...question, correlationId: `c${(asked += 1)}` }));
   try {
     const context = contextNow();
     const results = await orAborted(
@@ -108,6 +118,10 @@ async function askBatch(
     const reason = error instanceof Error ? error.message : String(error);
     return checks.map(() => undetermined(reason));
   }
+}
+
+export function withDeadline(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(BATCH_DEADLINE_MS)]);
 }
 
 /** One verdict for each check. A result counts only if it is the only one of its id and has no error. */

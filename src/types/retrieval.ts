@@ -61,6 +61,12 @@ const debugView = z.object({
   chunks: z.int().optional(),
   /** Documents that the engine was asked about. */
   checked: z.int(),
+  /** Verdicts of who may read what is given: by the links of a proof, by a check of the whole claim, by the engine's list. */
+  allowed_by: z.object({ links: z.int(), check: z.int(), list: z.int() }),
+  /** What each has cost lately, by which the cheapest is chosen. Absent where only checks are used. */
+  milliseconds: z
+    .object({ ten_links: z.number(), ten_checks: z.number(), ten_listed: z.number() })
+    .optional(),
 });
 
 export const retrieveResponse = z.object({

@@ -2,12 +2,11 @@
 // `npm run bench:search -- --queries 50 --generated 50000 --plot docs/bench-search.svg`; needs `npm run parts`. Prints tables,
 // and fails only where a document came that may not be read.
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { readAddresses } from '../../scripts/parts/addresses.ts';
-import type { Database } from '../../src/adapters/postgres/database.ts';
 import { readConfig } from '../../src/config.ts';
 import { loadModel } from '../../src/parts.ts';
+import { machine } from './machine.ts';
 import { type Caller, permissionsOf, shapes } from './search/callers.ts';
 import { clearance } from './search/clearance.ts';
 import { type Collection, openCollection } from './search/collection.ts';
@@ -61,7 +60,7 @@ for (const make of sets) {
     await collection.close();
   }
 }
-if (options.plot !== undefined) writeFileSync(options.plot, plot(panels));
+if (options.plot !== undefined) writeFileSync(options.plot, plot(panels, 'Median time of a search'));
 
 async function compare(
   vectors: Vectors,
@@ -83,7 +82,7 @@ async function compare(
       return truth === undefined ? [] : [{ query, truth }];
     });
   const title = `${vectors.count.toLocaleString('en')} ${vectors.dimension}-d vectors, ${vectors.name}`;
-  console.log(`## ${title}\n\n${await machine(database)}`);
+  console.log(`## ${title}\n\n${await machine(database)} k = 10.`);
   console.log(
     `${tuples.toLocaleString('en')} relationships; HNSW built in ${indexed.toFixed(0)} s; ${queries.length} queries a cell.\n`,
   );
@@ -149,14 +148,4 @@ function panelOf(title: string, cells: readonly Cell[]): Panel {
     for (const [name, point] of best) lines.set(name, [...(lines.get(name) ?? []), point]);
   }
   return { title, lines: [...lines].map(([name, points]) => ({ name, points })) };
-}
-
-async function machine(database: Database): Promise<string> {
-  const { rows } = await database.query<{ postgres: string; vector: string; buffers: string }>(
-    `SELECT current_setting('server_version') AS postgres, current_setting('shared_buffers') AS buffers,
-       (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector`,
-  );
-  const [server] = rows;
-  const [cpu] = cpus();
-  return `${cpus().length} cores (${cpu?.model.trim()}), Node ${process.version}, Postgres ${server?.postgres} with shared_buffers ${server?.buffers}, pgvector ${server?.vector}. k = 10.`;
 }

@@ -3,8 +3,9 @@ import { type OpenFgaClient, openFgaClient } from '../../src/adapters/openfga/cl
 import { openFgaEngine } from '../../src/adapters/openfga/engine.ts';
 import { OpenFgaUnusable } from '../../src/adapters/openfga/unusable.ts';
 import type { AuthorizationModelJson } from '../../src/evaluator/model-json.ts';
+import type { Engine } from '../../src/ports/engine.ts';
 import type { EngineStore } from '../../src/ports/engine-stores.ts';
-import type { Tuple } from '../../src/types/tuple.ts';
+import type { Tuple, TupleKey } from '../../src/types/tuple.ts';
 import type { Answer, Listing } from './evaluate.ts';
 import type { ListQuestion, Question } from './sketch.ts';
 import type { World } from './world.ts';
@@ -50,7 +51,20 @@ export class Store {
     return (await unlessRefused(written.then(() => true))) ?? false;
   }
 
-  async check({ contextual, context }: World, questions: readonly Question[]): Promise<Answer[]> {
+  /** As the product asks it, with the context of a world. */
+  engine(context: World['context']): Engine {
+    const engine = openFgaEngine(this.#client, { of: async () => this.#store });
+    return { ...engine, batchCheck: (batch) => engine.batchCheck({ ...batch, context }) };
+  }
+
+  async delete(tuples: readonly TupleKey[]): Promise<void> {
+    await this.#client.write(this.#store, { writes: [], deletes: tuples }, 'strict');
+  }
+
+  async check(
+    { contextual, context }: Pick<World, 'contextual' | 'context'>,
+    questions: readonly Question[],
+  ): Promise<Answer[]> {
     if (questions.length === 0) return [];
     const engine = openFgaEngine(this.#client, { of: async () => this.#store });
     const results = await engine.batchCheck({

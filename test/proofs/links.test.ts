@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
-import type { Link } from '../../src/permission-index/explain.ts';
 import { linksOf } from '../../src/proofs/links.ts';
 import { proofRules } from '../../src/proofs/rules.ts';
+import type { Link } from '../../src/types/link.ts';
 
 const claim = { user: 'user:anne', relation: 'can_read', object: 'document:plan' };
 

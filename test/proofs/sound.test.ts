@@ -3,16 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { Evaluator } from '../../src/evaluator/evaluator.ts';
 import { typeOf } from '../../src/evaluator/subject.ts';
 import { TupleGraph } from '../../src/evaluator/tuple-graph.ts';
-import { type Link, shortestChain } from '../../src/permission-index/explain.ts';
-import { compilePlan } from '../../src/permission-index/plan.ts';
-import { RelationshipGraph } from '../../src/permission-index/relationship-graph.ts';
+import { MAX_STEPS } from '../../src/permission-index/walk.ts';
+import { Ways } from '../../src/permission-index/ways.ts';
 import { linksOf } from '../../src/proofs/links.ts';
 import { type ProofRules, proofRules } from '../../src/proofs/rules.ts';
-import type { Tuple, TupleKey } from '../../src/types/tuple.ts';
+import type { TupleKey } from '../../src/types/tuple.ts';
 import { randomFrom } from '../bench/search/random.ts';
 import { sketches } from '../differential/arbitrary.ts';
 import { worldText } from '../differential/print.ts';
 import { readersOf, type World, worldOf } from '../differential/world.ts';
+import { graphOf, tampered } from './chains.ts';
 
 /** The long run: `PROOF_WORLDS=20000 npm test -- test/proofs`. */
 const WORLDS = Number(process.env.PROOF_WORLDS ?? 600);
@@ -113,9 +113,10 @@ function* casesOf(world: World, rules: ProofRules): Generator<Case> {
     const isAllowed = (question: TupleKey) => evaluator.check(question).kind === 'allowed';
     for (const relation of world.model.relations.filter(({ isTupleset }) => !isTupleset)) {
       const graph = graphOf(world, relation.type, relation.name);
-      for (const object of documents.filter((id) => typeOf(id) === relation.type)) {
-        for (const user of readersOf(world.model)) {
-          const chain = shortestChain(graph, user, object);
+      for (const user of readersOf(world.model)) {
+        const ways = new Ways(graph, user, MAX_STEPS);
+        for (const object of documents.filter((id) => typeOf(id) === relation.type)) {
+          const chain = ways.to(object);
           if (chain === undefined) continue;
           const claim = { user, relation: relation.name, object };
           const told = lie && random() < 0.5 ? tampered(chain, world.tuples, random) : chain;
@@ -126,41 +127,6 @@ function* casesOf(world: World, rules: ProofRules): Generator<Case> {
       }
     }
   }
-}
-
-function graphOf({ model, tuples }: World, type: string, relation: string): RelationshipGraph {
-  const graph = new RelationshipGraph(compilePlan(model, { type, relation }));
-  for (const tuple of tuples) graph.add(tuple);
-  return graph;
-}
-
-/** A short cut over several links, or one of another object, user or relation. */
-function tampered(chain: readonly Link[], tuples: readonly Tuple[], random: () => number): readonly Link[] {
-  const pick = <T>(of: readonly T[]): T | undefined => of[Math.floor(random() * of.length)];
-  const at = Math.floor(random() * chain.length);
-  const link = chain[at];
-  const other = pick(tuples);
-  if (link === undefined || other === undefined) return chain;
-  const injected: Link = { kind: 'tuple', user: other.user, relation: other.relation, object: other.object };
-  switch (Math.floor(random() * 4)) {
-    case 0:
-    case 1:
-      return shortCut(chain, at, at + 1 + Math.floor(random() * (chain.length - at - 1)));
-    case 2:
-      return chain.with(at, injected);
-    default:
-      return chain.with(at, { ...link, object: other.object });
-  }
-}
-
-/** As if what stands before `from` were named in the relation that stands after `to`. */
-function shortCut(chain: readonly Link[], from: number, to: number): readonly Link[] {
-  const before = chain[from - 1];
-  const end = chain[to];
-  if (before === undefined || end === undefined) return chain;
-  const { relation, object } = end;
-  const user = `${before.object}#${before.relation}`;
-  return chain.toSpliced(from, to - from + 1, { kind: 'tuple', user, relation, object });
 }
 
 function wrong(world: World, claim: TupleKey, questions: readonly TupleKey[]): string {

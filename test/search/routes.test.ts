@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
-import { forStemmer, lexicalQuery, type QueryLexeme } from '../../src/adapters/postgres/search/bm25.ts';
-import { postgresCandidateIndex, vectorLiteral } from '../../src/adapters/postgres/search/candidate-index.ts';
+import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { DEFAULT_TUNING, type Extent, type Tuning } from '../../src/adapters/postgres/search/choose-route.ts';
 import { measureTuning } from '../../src/adapters/postgres/search/measure-tuning.ts';
 import { publishedOf } from '../../src/adapters/postgres/search/published.ts';
@@ -23,6 +22,7 @@ import {
   serverStore,
 } from '../contract/store/stores.ts';
 import { realParts } from '../support/real-parts.ts';
+import { prepare as prepareQuestion } from './prepared.ts';
 import { everywhere, forced, only } from './scopes.ts';
 
 const stores = [
@@ -319,22 +319,7 @@ describe.each(stores)('routes on $name', ({ open, there }) => {
       return index.open({ tenant, query, readers: ['user:anne'] }, AbortSignal.timeout(10_000));
     }
 
-    async function prepare(query: string): Promise<PreparedQuestion> {
-      const [embedding = new Float32Array()] = await store.embeddings.embed([query]);
-      const { rows } = await database.query<QueryLexeme & { n: number }>(
-        `SELECT q.lexeme, f.dimension, f.chunks, (SELECT chunks FROM collections WHERE tenant = $2) AS n
-         FROM unnest(to_tsvector('english', $1)) q
-         JOIN lexeme_frequencies f ON f.tenant = $2 AND f.dimension = lexeme_dimension(q.lexeme)`,
-        [forStemmer(query), tenant],
-      );
-      return {
-        tenant,
-        embedding: vectorLiteral(embedding),
-        dimension: store.embeddings.dimension,
-        lexical: lexicalQuery(rows, rows[0]?.n ?? 0),
-        denseWeight: store.embeddings.denseWeight,
-      };
-    }
+    const prepare = (query: string) => prepareQuestion(database, store.embeddings, tenant, query);
 
     /** Every passage scored, with nothing of the routes' own SQL. */
     async function bruteForce(

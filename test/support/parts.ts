@@ -7,7 +7,7 @@ import { developmentIdentity, type TokenRequest } from '../../src/adapters/jwt/d
 import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
 import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
-import { postgresAuditLog } from '../../src/adapters/postgres/audit.ts';
+import { postgresAuditLog, postgresDecisions } from '../../src/adapters/postgres/audit.ts';
 import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
 import { useEmbeddingSpace } from '../../src/adapters/postgres/embedding-space.ts';
@@ -57,6 +57,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
       ),
       engine: embeddedEngine(model, relationships),
       passages: postgresPassages(database),
+      decisions: postgresDecisions(database),
     },
     write: {
       ...shared,

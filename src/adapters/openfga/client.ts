@@ -33,7 +33,7 @@ export type OpenFgaClient = {
   /** The answer's text: which of its keys came twice is seen there alone. */
   batchCheck(store: EngineStore, request: ChecksRequest, signal?: AbortSignal): Promise<string>;
   /** One JSON a line, as the server finds them. It stops at its deadline, without a word: what is there holds. */
-  listObjects(store: EngineStore, request: ListRequest): Promise<string>;
+  listObjects(store: EngineStore, request: ListRequest, signal?: AbortSignal): Promise<string>;
   read(storeId: string, filter: ReadFilter, signal?: AbortSignal): Promise<Tuple[]>;
   /** Every tuple, each page when it is asked for. */
   readPages(storeId: string): AsyncIterable<Tuple[]>;
@@ -92,19 +92,21 @@ export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
         signal,
       ),
 
-    listObjects: (store, request) =>
-      server.text((api, options) =>
-        // The SDK's own method gives a stream, which is beyond our deadline and our limit of an answer's size.
-        api.executeApiRequest(
-          {
-            operationName: 'StreamedListObjects',
-            method: 'POST',
-            path: '/stores/{store_id}/streamed-list-objects',
-            pathParams: { store_id: store.storeId },
-            body: listBody(store, request),
-          },
-          options,
-        ),
+    listObjects: (store, request, signal) =>
+      server.text(
+        (api, options) =>
+          // The SDK's own method gives a stream, which is beyond our deadline and our limit of an answer's size.
+          api.executeApiRequest(
+            {
+              operationName: 'StreamedListObjects',
+              method: 'POST',
+              path: '/stores/{store_id}/streamed-list-objects',
+              pathParams: { store_id: store.storeId },
+              body: listBody(store, request),
+            },
+            options,
+          ),
+        signal,
       ),
 
     read: (storeId, filter, signal) => pages((token) => readPage(storeId, filter, token, signal)),

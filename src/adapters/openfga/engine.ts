@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { CheckResult, Engine } from '../../ports/engine.ts';
 import type { EngineStores } from '../../ports/engine-stores.ts';
 import type { OpenFgaClient } from './client.ts';
+import { listedObjects } from './list-objects.ts';
 import { OpenFgaUnusable, readJson } from './unusable.ts';
 import { batchCheckAnswer, type CheckAnswer } from './wire.ts';
 
@@ -11,6 +12,8 @@ import { batchCheckAnswer, type CheckAnswer } from './wire.ts';
  */
 export function openFgaEngine(client: OpenFgaClient, stores: EngineStores): Engine {
   return {
+    listObjects: ({ tenant, signal, ...question }) => listedObjects(client, stores, tenant, question, signal),
+
     async batchCheck({ tenant, checks, context, contextualTuples, signal }) {
       const store = await stores.of(tenant);
       const nonce = randomBytes(12).toString('hex');

@@ -15,8 +15,9 @@ export async function listedObjects(
   stores: EngineStores,
   tenant: string,
   request: ListRequest,
+  signal?: AbortSignal,
 ): Promise<readonly string[]> {
-  const text = await client.listObjects(await stores.of(tenant), request);
+  const text = await client.listObjects(await stores.of(tenant), request, signal);
   const lines = text.split('\n').filter((one) => one !== '');
   const found = lines.flatMap((one) => readJson(line, one)?.result.object ?? []);
   if (found.length === 0 && lines.length > 0)

@@ -3,14 +3,17 @@ import { compilePlan, type Plan } from '../../permission-index/plan.ts';
 import { PublishedDocuments } from '../../permission-index/published-documents.ts';
 import { RelationshipGraph } from '../../permission-index/relationship-graph.ts';
 import { MAX_STEPS, walk } from '../../permission-index/walk.ts';
+import { Ways } from '../../permission-index/ways.ts';
 import type { PermissionIndex, Published, Scope } from '../../ports/permission-index.ts';
+import type { Reasons } from '../../ports/proofs.ts';
 import type { DocumentLog, DocumentState, TupleLog } from '../../ports/tuple-log.ts';
 import { DocumentSet } from '../../types/document-set.ts';
 import { applyChanges, readInto } from '../../types/tuple-copy.ts';
 import { eachUpToDate } from '../../types/up-to-date.ts';
 
-/** Bytes of bitmaps that are kept for a tenant until its version moves. */
+/** Bytes of bitmaps and ways that are kept for a tenant until its version moves. */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+const BYTES_A_STEP = 100;
 
 /** What a reader may find; `undefined` where the walk was given up. */
 type Findable = { readonly documents: DocumentSet; readonly chunks: number } | undefined;
@@ -22,10 +25,13 @@ export type Held = {
   readonly documents: PublishedDocuments;
   /** By reader, or by all of them, as of `version`. */
   readonly kept: Map<string, Findable>;
+  /** By reader, as of `version`: made when they are first asked for. */
+  readonly ways: Map<string, Ways>;
   keptBytes: number;
 };
 
 export type InMemoryIndex = PermissionIndex & {
+  readonly reasons: Omit<Reasons, 'stale'>;
   readonly plan: Plan;
   /** For explanations. */
   held(tenant: string): Promise<Held>;
@@ -39,11 +45,24 @@ export function permissionIndex(
   maxSteps = MAX_STEPS,
 ): InMemoryIndex {
   const plan = compilePlan(model, guarded);
-  const held = eachUpToDate<Held>((tenant, before) => catchUp(plan, log, tenant, before));
+  /** As of the last question of any kind. */
+  const last = new Map<string, Held>();
+  const held = eachUpToDate<Held>(async (tenant, before) => {
+    const state = await catchUp(plan, log, tenant, before);
+    last.set(tenant, state);
+    return state;
+  });
 
   return {
     plan,
     held,
+    reasons: {
+      chains(tenant, claims) {
+        const state = last.get(tenant);
+        return claims.map(({ user, object }) => state && waysOf(state, user, maxSteps).to(object));
+      },
+      size: (tenant, user) => last.get(tenant)?.kept.get(user)?.documents.size,
+    },
     async scope(tenant, readers): Promise<Scope> {
       const state = await held(tenant);
       const watermark = String(state.version);
@@ -70,8 +89,7 @@ async function catchUp(
   takeDocuments(held, await log.documentsSince(tenant, held.version));
   applyChanges(held.graph, changes);
   held.version = Math.max(newest, version);
-  held.kept.clear();
-  held.keptBytes = 0;
+  forgetKept(held);
   return held;
 }
 
@@ -83,6 +101,7 @@ async function load(plan: Plan, log: TupleLog & DocumentLog, tenant: string): Pr
     graph,
     documents: new PublishedDocuments(),
     kept: new Map(),
+    ways: new Map(),
     keptBytes: 0,
   };
   for await (const page of log.documentPages(tenant)) takeDocuments(held, page);
@@ -126,17 +145,32 @@ function findableBy({ graph, documents }: Held, reader: string, maxSteps: number
   return { documents: set, chunks: documents.chunksOf(set) };
 }
 
+function waysOf(held: Held, reader: string, maxSteps: number): Ways {
+  const known = held.ways.get(reader);
+  if (known !== undefined) return known;
+  const ways = new Ways(held.graph, reader, maxSteps);
+  makeRoom(held, ways.size * BYTES_A_STEP);
+  held.ways.set(reader, ways);
+  return ways;
+}
+
 function keptOr(held: Held, name: string, find: () => Findable): Findable {
   if (held.kept.has(name)) return held.kept.get(name);
   const found = find();
   // As for one reader, who is all of them.
   if (held.kept.has(name)) return found;
-  const bytes = found?.documents.bits.length ?? 0;
-  if (held.keptBytes + bytes > MAX_KEPT_BYTES) {
-    held.kept.clear();
-    held.keptBytes = 0;
-  }
-  held.keptBytes += bytes;
+  makeRoom(held, found?.documents.bits.length ?? 0);
   held.kept.set(name, found);
   return found;
+}
+
+function makeRoom(held: Held, bytes: number): void {
+  if (held.keptBytes + bytes > MAX_KEPT_BYTES) forgetKept(held);
+  held.keptBytes += bytes;
+}
+
+function forgetKept(held: Held): void {
+  held.kept.clear();
+  held.ways.clear();
+  held.keptBytes = 0;
 }

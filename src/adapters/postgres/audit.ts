@@ -1,4 +1,4 @@
-import type { AuditLog } from '../../ports/audit.ts';
+import type { AuditLog, AuditRecord, Decisions } from '../../ports/audit.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import type { Database } from './database.ts';
 
@@ -18,6 +18,20 @@ export function postgresAuditLog(database: Database): AuditLog {
           { cause },
         );
       }
+    },
+  };
+}
+
+export function postgresDecisions(database: Database): Decisions {
+  return {
+    async find(tenant, decisionId) {
+      // Postgres refuses a NUL, even in a question.
+      if (decisionId.includes('\0')) return undefined;
+      const { rows } = await database.query<{ at: Date; record: Omit<AuditRecord, 'tenant' | 'decisionId'> }>(
+        `SELECT at, record FROM find_decision($1, $2)`,
+        [tenant, decisionId],
+      );
+      return rows[0] && { at: rows[0].at, ...rows[0].record };
     },
   };
 }

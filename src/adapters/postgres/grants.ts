@@ -21,7 +21,7 @@ export const privileges: Readonly<Record<string, string>> = {
   relationship_changes: 'SELECT, INSERT',
   outbox: 'SELECT, INSERT, UPDATE, DELETE',
   sessions: 'SELECT, INSERT, DELETE',
-  // Not to be read either: a service that is taken over tells nobody who has asked what.
+  // Not to be read either, but by `find_decision`: a service that is taken over tells nobody who has asked what.
   audit: 'INSERT',
   search_tuning: 'SELECT',
   engine_server: 'SELECT',
@@ -41,6 +41,7 @@ export async function grantService(database: Database): Promise<void> {
     for (const [table, granted] of Object.entries(privileges)) {
       await tx.query(`GRANT ${granted} ON ${table} TO ${SERVICE_ROLE}`);
     }
+    await tx.query(`GRANT EXECUTE ON FUNCTION find_decision TO ${SERVICE_ROLE}`);
   });
 }
 

@@ -1,6 +1,12 @@
 import type { Config } from '../../config.ts';
-import { explainIndex, rebuildIndex, type Verification, verifyIndex } from '../../index-operations.ts';
-import type { Tuple } from '../../types/tuple.ts';
+import {
+  explainClaim as explained,
+  explainIndex,
+  rebuildIndex,
+  type Verification,
+  verifyIndex,
+} from '../../index-operations.ts';
+import type { TupleKey } from '../../types/tuple.ts';
 
 export async function verify(config: Config, people: number): Promise<void> {
   for (const { tenant, ...found } of await verifyIndex(config, people)) {
@@ -60,10 +66,32 @@ export async function explain(config: Config, tenant: string, reader: string, ob
   for (const line of way) console.log(`  ${line}`);
 }
 
+export async function explainClaim(config: Config, tenant: string, claim: TupleKey): Promise<void> {
+  const { verdict, way, missing } = await explained(config, tenant, claim);
+  const { user, relation, object } = claim;
+  const text = `${user} ${relation} ${object}`;
+  console.log(`The engine says: ${verdict}.`);
+  if (verdict !== 'allowed') process.exitCode = 1;
+  if (way !== undefined) {
+    console.log(
+      verdict === 'allowed'
+        ? `${text}, because:`
+        : `Relationships lead to "${text}", and something else speaks against it: a condition that is not met, a "but not", or a change within the last second.`,
+    );
+    for (const line of way) console.log(`  ${line}`);
+    return;
+  }
+  if (verdict === 'allowed') {
+    console.log('By a relationship that the copy in the database does not have yet.');
+    return;
+  }
+  printTuples(`No relationship leads to "${text}". Each of these would:`, missing ?? []);
+}
+
 /** Lines of either end that are shown. */
 const MAX_SHOWN = 20;
 
-function printTuples(title: string, tuples: readonly Tuple[]): void {
+function printTuples(title: string, tuples: readonly TupleKey[]): void {
   console.log(tuples.length === 0 ? `${title} none.` : title);
   for (const tuple of tuples.slice(0, MAX_SHOWN)) {
     console.log(`  ${tuple.user} ${tuple.relation} ${tuple.object}`);

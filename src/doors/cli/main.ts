@@ -103,6 +103,24 @@ program
     await (await import('./reconcile.ts')).reconcile(config, options.dryRun === true);
   });
 
+program
+  .command('explain')
+  .description(
+    'why someone may, or may not, do something: the relationships that lead there, or the ones that are missing',
+  )
+  .argument('<user>', 'user:anne')
+  .argument('<relation>', 'can_read')
+  .argument('<object>', 'document:plan')
+  .option('--tenant <tenant>', 'whose relationships', DEFAULT_TENANT)
+  .action(async (user: string, relation: string, object: string, options: { tenant: string }) => {
+    const config = readConfig(process.env);
+    await (await import('./index-commands.ts')).explainClaim(config, options.tenant, {
+      user,
+      relation,
+      object,
+    });
+  });
+
 const index = program
   .command('index')
   .description('the permission index, which says where a search has to look');

@@ -2,7 +2,7 @@ import { embeddedEngine } from '../../../src/adapters/embedded-engine/embedded-e
 import { developmentIdentity, mintToken } from '../../../src/adapters/jwt/development-issuer.ts';
 import { developmentKeys } from '../../../src/adapters/jwt/development-keys.ts';
 import { permissionIndex } from '../../../src/adapters/permission-index/permission-index.ts';
-import { postgresAuditLog } from '../../../src/adapters/postgres/audit.ts';
+import { postgresAuditLog, postgresDecisions } from '../../../src/adapters/postgres/audit.ts';
 import { postgresPassages } from '../../../src/adapters/postgres/passages.ts';
 import { postgresRelationships } from '../../../src/adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/candidate-index.ts';
@@ -28,6 +28,7 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
     engine: embeddedEngine(model, relationships),
     passages: postgresPassages(database),
     audit: postgresAuditLog(database),
+    decisions: postgresDecisions(database),
   };
   return {
     permissions,

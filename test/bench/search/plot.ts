@@ -19,7 +19,7 @@ const style = `text { font: 12px sans-serif; fill: #24292f } .title { font-weigh
     .ours { stroke: #e6edf3 } .full { fill: #e6edf3 } .hollow { fill: #0d1117 } }`;
 
 /** Time over share readable, both on logarithmic scales: two panels a row. A hollow mark is a recall that is too low. */
-export function plot(panels: readonly Panel[]): string {
+export function plot(panels: readonly Panel[], what: string): string {
   const names = [...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name)))];
   const points = panels.flatMap(({ lines }) => lines.flatMap((line) => line.points));
   const times = points.map(({ p50 }) => Math.log10(p50));
@@ -36,11 +36,11 @@ export function plot(panels: readonly Panel[]): string {
   const rows = Math.ceil(panels.length / 2);
   const [width, height] = [2 * WIDTH, rows * HEIGHT + LEGEND_HEIGHT];
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img">
-<title>Median time of a search over the share of the collection that the caller may read</title>
+<title>${what} over the share of the collection that the caller may read</title>
 <style>${style}</style>
 <rect class="page" width="${width}" height="${height}"/>
 ${panels.map((panel, i) => `<g transform="translate(${(i % 2) * WIDTH} ${Math.floor(i / 2) * HEIGHT})">\n${drawn(panel, names, scales)}\n</g>`).join('\n')}
-<g transform="translate(${MARGIN.left} ${rows * HEIGHT + 12})">\n${legend(names)}\n</g>
+<g transform="translate(${MARGIN.left} ${rows * HEIGHT + 12})">\n${legend(names, what)}\n</g>
 </svg>
 `;
 }
@@ -79,12 +79,12 @@ function drawn({ title, lines }: Panel, names: readonly string[], { share, time 
   ].join('\n');
 }
 
-function legend(names: readonly string[]): string {
+function legend(names: readonly string[], what: string): string {
   const items = names.map((name, i) => {
     const [x, y] = [(i % 4) * 200, Math.floor(i / 4) * 22];
     return `<g transform="translate(${x} ${y})"><path ${stroke(name, names)} d="M0 0H24"/>${circle(name, names, [12, 0], true)}<text x="32" y="4">${name}</text></g>`;
   });
-  const note = `<text y="${Math.ceil(names.length / 4) * 22 + 6}">Median time of a search. A hollow mark: recall@10 below ${LEAST_RECALL}.</text>`;
+  const note = `<text y="${Math.ceil(names.length / 4) * 22 + 6}">${what}, in milliseconds. A hollow mark: recall below ${LEAST_RECALL}.</text>`;
   return [...items, note].join('\n');
 }
 

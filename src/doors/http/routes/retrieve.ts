@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { decisionResponse, readDecision } from '../../../retrieve/read-decision.ts';
 import { documentResponse, readDocument } from '../../../retrieve/read-document.ts';
 import { type ReadPath, retrieve } from '../../../retrieve/retrieve.ts';
 import { type RetrieveRequest, retrieveRequest, retrieveResponse } from '../../../types/retrieval.ts';
@@ -27,5 +28,16 @@ export function retrieveRoutes(app: FastifyInstance, read: ReadPath): void {
       },
     },
     (request) => readDocument(read, bearerToken(request), request.params.id),
+  );
+
+  app.get<{ Params: { id: string } }>(
+    '/v1/decisions/:id',
+    {
+      schema: {
+        summary: 'What was released to whom, and the relationships that allowed it; for the scope "admin"',
+        response: { 200: decisionResponse, '4xx': problem, '5xx': problem },
+      },
+    },
+    (request) => readDecision(read, bearerToken(request), request.params.id),
   );
 }

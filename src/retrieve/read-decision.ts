@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import type { Decisions } from '../ports/audit.ts';
+import type { Identity } from '../ports/identity.ts';
+import { ClearanceError } from '../types/errors.ts';
+import { authenticate } from './authenticate.ts';
+import { inTime } from './in-time.ts';
+
+export const decisionResponse = z.object({
+  decision_id: z.string(),
+  at: z.iso.datetime(),
+  event: z.string(),
+  issuer: z.string(),
+  subject: z.string(),
+  actor: z.string().optional(),
+  /** What was released and why: for each document and principal the relationships that the engine was asked about, or how else. */
+  details: z.record(z.string(), z.unknown()),
+});
+export type DecisionResponse = z.infer<typeof decisionResponse>;
+
+/** What was decided and why, as the audit trail has it, for the scope `admin`. */
+export function readDecision(
+  path: { readonly identity: Identity; readonly decisions: Decisions },
+  token: string | undefined,
+  id: string,
+): Promise<DecisionResponse> {
+  return inTime(inOrder(path, token, id));
+}
+
+async function inOrder(
+  { identity, decisions }: Parameters<typeof readDecision>[0],
+  token: string | undefined,
+  id: string,
+): Promise<DecisionResponse> {
+  const { principal } = await authenticate(identity, token, 'admin');
+  const found = await decisions.find(principal.tenant, id);
+  if (found === undefined) throw new ClearanceError('not_found', 'No such decision.');
+  const { at, event, issuer, subject, actor, details } = found;
+  return {
+    decision_id: id,
+    at: at.toISOString(),
+    event,
+    issuer,
+    subject,
+    ...(actor === undefined ? {} : { actor }),
+    details,
+  };
+}

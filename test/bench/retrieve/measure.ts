@@ -1,0 +1,104 @@
+import { randomFrom, shuffled } from '../search/random.ts';
+import type { Asked, Strategy } from './strategy.ts';
+import { recallOf, type scoresOf } from './truth.ts';
+
+export type Question = Asked & {
+  readonly mayRead: ReadonlySet<string>;
+  readonly scores: Awaited<ReturnType<typeof scoresOf>>;
+};
+
+export type Measured = {
+  readonly asked: number;
+  readonly recall: number;
+  /** Passages given, and documents asked about: means. */
+  readonly returned: number;
+  readonly checks: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p95: number;
+  readonly perSecond: number;
+  readonly errors: number;
+};
+
+export type Cell = {
+  readonly name: string;
+  /** Of the collection, that those who ask may read: the mean. */
+  readonly share: number;
+  readonly k: number;
+  readonly callers: number;
+  readonly measured: ReadonlyMap<string, Measured>;
+};
+
+type Taken = {
+  times: number[];
+  recall: number;
+  returned: number;
+  checks: number;
+  errors: number;
+  seconds: number;
+};
+
+/** In rounds, each strategy some questions in an order drawn anew, so that noise hits all alike; none for longer than `seconds`. */
+export async function measureCell(
+  strategies: readonly Strategy[],
+  questions: readonly Question[],
+  callers: number,
+  seconds: number,
+): Promise<Map<string, Measured>> {
+  const [first] = questions;
+  if (first === undefined) throw new Error('no questions');
+  const taken = new Map<Strategy, Taken>();
+  for (const strategy of strategies) {
+    await strategy.ask(first).catch(() => {});
+    taken.set(strategy, { times: [], recall: 0, returned: 0, checks: 0, errors: 0, seconds: 0 });
+  }
+  const random = randomFrom(23);
+  for (let from = 0; from < questions.length; from += callers) {
+    // With one caller, each question goes to all; with more, as many of them at the same time.
+    const some = questions.slice(from, from + callers);
+    for (const i of shuffled(strategies.length, random)) {
+      const strategy = strategies[i];
+      const sums = strategy && taken.get(strategy);
+      if (strategy === undefined || sums === undefined || sums.seconds > seconds) continue;
+      const begin = performance.now();
+      await Promise.all(some.map((question) => ask(strategy, question, sums)));
+      sums.seconds += (performance.now() - begin) / 1_000;
+    }
+  }
+  return new Map([...taken].map(([{ name }, sums]) => [name, measuredOf(sums)]));
+}
+
+async function ask(strategy: Strategy, question: Question, sums: Taken): Promise<void> {
+  const { scores, mayRead, ...asked } = question;
+  const begin = performance.now();
+  try {
+    const { found, checks } = await strategy.ask(asked);
+    sums.times.push(performance.now() - begin);
+    sums.returned += found.length;
+    sums.checks += checks;
+    if (!UNJUDGED.has(strategy.name)) sums.recall += recallOf(scores, mayRead, asked, strategy.score, found);
+  } catch (error) {
+    if (error instanceof Error && error.message.includes(' was given ')) throw error;
+    sums.times.push(performance.now() - begin);
+    sums.errors += 1;
+  }
+}
+
+/** Gives what may not be read, or nothing: for comparison of times alone. */
+export const UNJUDGED = new Set(['search, no permissions', 'one round trip to the engine']);
+
+function measuredOf({ times, recall, returned, checks, errors, seconds }: Taken): Measured {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  const asked = times.length;
+  return {
+    asked,
+    recall: recall / asked,
+    returned: returned / asked,
+    checks: checks / asked,
+    p50: at(0.5),
+    p95: at(0.95),
+    perSecond: asked / seconds,
+    errors,
+  };
+}
