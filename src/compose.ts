@@ -103,7 +103,12 @@ export async function openService(config: Config, onError: (error: unknown) => v
         identity,
         sessions: postgresSessions(database),
         index: engine.index(
-          postgresCandidateIndex(database, embeddings, engine.permissions, await storedTuning(database)),
+          postgresCandidateIndex(
+            database,
+            embeddings,
+            engine.permissions,
+            await storedTuning(database, embeddings.dimension),
+          ),
         ),
         engine: engine.engine,
         ...(engine.proofs === undefined

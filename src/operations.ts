@@ -78,16 +78,16 @@ const MIN_TUNED_PASSAGES = 5_000;
 export async function tuneSearch(config: Config): Promise<Tuning> {
   const store = await openStore(config, true);
   try {
-    const { rows } = await store.database.query<{ passages: number }>(
-      `SELECT coalesce(sum(chunks), 0)::bigint AS passages FROM collections`,
+    const { rows } = await store.database.query<{ passages: number; dimension: number }>(
+      `SELECT coalesce(sum(chunks), 0)::bigint AS passages, (SELECT dimension FROM embedding_space) AS dimension FROM collections`,
     );
-    const { passages = 0 } = rows[0] ?? {};
+    const { passages = 0, dimension = 0 } = rows[0] ?? {};
     if (passages < MIN_TUNED_PASSAGES) {
       throw new StartupError(
         `The store has ${passages} passages. From ${MIN_TUNED_PASSAGES} on there is something to measure; until then the defaults serve.`,
       );
     }
-    const tuning = await measureTuning(store.database);
+    const tuning = await measureTuning(store.database, dimension);
     await storeTuning(store.database, tuning);
     return tuning;
   } finally {

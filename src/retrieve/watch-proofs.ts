@@ -31,15 +31,18 @@ export function watchProofs(
     const picked = watching ? [] : proved.filter(() => random() < share);
     if (picked.length === 0) return;
     watching = true;
-    void watch(engine, tenant, picked)
-      .then((outcomes) => {
-        for (const [outcome, those] of Map.groupBy(outcomes, (each) => each))
-          report(outcome, those.length, decisionId);
-      })
-      .finally(() => {
-        watching = false;
-      });
+    void watched(tenant, decisionId, picked);
   };
+
+  async function watched(tenant: string, decisionId: string, picked: readonly Proved[]): Promise<void> {
+    try {
+      const outcomes = await watch(engine, tenant, picked);
+      for (const [outcome, those] of Map.groupBy(outcomes, (each) => each))
+        report(outcome, those.length, decisionId);
+    } finally {
+      watching = false;
+    }
+  }
 }
 
 async function watch(engine: Engine, tenant: string, proved: readonly Proved[]): Promise<Watched[]> {

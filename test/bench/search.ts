@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readAddresses } from '../../scripts/parts/addresses.ts';
+import { measureTuning } from '../../src/adapters/postgres/search/measure-tuning.ts';
 import { readConfig } from '../../src/config.ts';
 import { loadModel } from '../../src/parts.ts';
 import { machine } from './machine.ts';
@@ -86,7 +87,11 @@ async function compare(
   console.log(
     `${tuples.toLocaleString('en')} relationships; HNSW built in ${indexed.toFixed(0)} s; ${queries.length} queries a cell.\n`,
   );
-  const ours = clearance(collection, model);
+  // As an operator does: `clearance tune`.
+  const tuning = await measureTuning(database, vectors.dimension);
+  const figures = Object.entries(tuning).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+  console.log(`Tuned: ${figures.join(', ')}.\n`);
+  const ours = clearance(collection, model, tuning);
   for (const shape of shapes) {
     const cells: Cell[] = [];
     for (const caller of callers.filter((each) => each.shape === shape)) {

@@ -4,7 +4,7 @@ import { embeddedEngine } from '../../src/adapters/embedded-engine/embedded-engi
 import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { postgresRelationships } from '../../src/adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
-import { DEFAULT_TUNING, type Tuning } from '../../src/adapters/postgres/search/choose-route.ts';
+import { type Tuning, usualTuning } from '../../src/adapters/postgres/search/choose-route.ts';
 import { ensureVectorIndex } from '../../src/adapters/postgres/search/vector-index.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
 import type { PermissionIndex } from '../../src/ports/permission-index.ts';
@@ -25,7 +25,7 @@ const QUESTIONS = 10;
 
 /** Of what a walk may follow in every third world: too little for most. */
 const FEW_STEPS = 3;
-const tunings: readonly Tuning[] = [DEFAULT_TUNING, forced.listed, forced.scan, forced.approximate];
+const tunings: readonly Tuning[] = [usualTuning(256), forced.listed, forced.scan, forced.approximate];
 
 let parts: Parts;
 /** Documents of the same ids, and other texts. */

@@ -4,15 +4,15 @@ import {
   chooseExactRoute,
   chooseRoute,
   completeRank,
-  DEFAULT_TUNING,
   type Extent,
   expectedLength,
   lengthFor,
   type Tuning,
+  usualTuning,
 } from '../../src/adapters/postgres/search/choose-route.ts';
 
 /** In the time of a scan the vector index brings more than ten thousand chunks of a million. */
-const tuning: Tuning = { listed: 10, scanned: 1, scored: 5, visited: 100 };
+const tuning: Tuning = { listed: 10, scanned: 1, scored: 5, visited: 100, least: 230, forEachRank: 3.5 };
 const of = (rows: number, more: Partial<Extent> = {}): Extent => ({
   rows,
   total: 1_000_000,
@@ -50,8 +50,8 @@ describe('the route', () => {
   });
 
   test('is the vector index only where its first look costs little beside exact search', () => {
-    expect(chooseRoute(of(50_000, { total: 50_000 }), { ...tuning, visited: 599 })).toBe('approximate');
-    expect(chooseRoute(of(50_000, { total: 50_000 }), { ...tuning, visited: 601 })).toBe('scan');
+    expect(chooseRoute(of(10_000, { total: 50_000 }), { ...tuning, visited: 199 })).toBe('approximate');
+    expect(chooseRoute(of(10_000, { total: 50_000 }), { ...tuning, visited: 201 })).toBe('listed');
   });
 
   test('lets the vector index bring what costs as much as going exact at once', () => {
@@ -60,21 +60,29 @@ describe('the route', () => {
   });
 
   test('by the usual costs: a few rows are listed, of very many the vector index finds the nearest', () => {
-    expect(chooseRoute(of(100), DEFAULT_TUNING)).toBe('listed');
-    expect(chooseRoute(of(1_000_000), DEFAULT_TUNING)).toBe('approximate');
+    expect(chooseRoute(of(100), usualTuning(256))).toBe('listed');
+    expect(chooseRoute(of(1_000_000), usualTuning(256))).toBe('approximate');
   });
 });
 
-test('a list is several times as long as the part of it that is taken for complete, and never short', () => {
-  for (const rank of [0, 1, 10, 333, 1_000]) {
-    expect(lengthFor(rank)).toBeGreaterThan(200 + 3 * rank);
-    expect(completeRank(lengthFor(rank))).toBe(rank);
-    expect(completeRank(lengthFor(rank) - 1)).toBe(Math.max(0, rank - 1));
+test('a list is complete up to the rank that its length was made for, and none further', () => {
+  for (const lists of [tuning, { least: 12.5, forEachRank: 1 }]) {
+    for (const rank of [0, 1, 10, 333, 1_000]) {
+      expect(completeRank(lengthFor(rank, lists), lists)).toBe(rank);
+      expect(completeRank(lengthFor(rank, lists) - 1, lists)).toBe(Math.max(0, rank - 1));
+    }
   }
-  expect(completeRank(100)).toBe(0);
+  expect(completeRank(100, tuning)).toBe(0);
 });
 
 test('a list is as long as the share that may be found demands', () => {
-  expect(expectedLength(of(1_000_000), 10)).toBe(lengthFor(11));
-  expect(expectedLength(of(100_000), 10)).toBe(lengthFor(100 + 30 + 1));
+  expect(expectedLength(of(1_000_000), 10, tuning)).toBe(lengthFor(11, tuning));
+  expect(expectedLength(of(100_000), 10, tuning)).toBe(lengthFor(100 + 30 + 1, tuning));
+});
+
+test('wide vectors make a scan dear, and not a look at one chunk', () => {
+  const [narrow, wide] = [usualTuning(100), usualTuning(1_536)];
+  expect(wide.scanned).toBeGreaterThan(10 * narrow.scanned);
+  expect(wide.scored).toBeGreaterThan(10 * narrow.scored);
+  expect(wide.visited).toBe(narrow.visited);
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
 import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
-import { DEFAULT_TUNING, type Extent, type Tuning } from '../../src/adapters/postgres/search/choose-route.ts';
+import { type Extent, type Tuning, usualTuning } from '../../src/adapters/postgres/search/choose-route.ts';
 import { measureTuning } from '../../src/adapters/postgres/search/measure-tuning.ts';
 import { publishedOf } from '../../src/adapters/postgres/search/published.ts';
 import type { PreparedQuestion } from '../../src/adapters/postgres/search/question-sql.ts';
@@ -157,7 +157,7 @@ describe.each(stores)('routes on $name', ({ open, there }) => {
     });
 
     test('nothing, without asking, where nothing may be read', async () => {
-      const search = await opened(queries[0] ?? '', [], DEFAULT_TUNING);
+      const search = await opened(queries[0] ?? '', [], usualTuning(256));
       expect(await search.next(5)).toEqual({ documents: [], exhausted: true });
       expect(search.route().name).toBe('nothing');
     });
@@ -286,12 +286,18 @@ describe.each(stores)('routes on $name', ({ open, there }) => {
     }
 
     test('and measure what they cost here', async () => {
-      const tuning = await measureTuning(database);
-      expect(Object.keys(tuning)).toEqual(Object.keys(DEFAULT_TUNING));
+      const { dimension } = store.embeddings;
+      const usual = usualTuning(dimension);
+      const tuning = await measureTuning(database, dimension);
+      expect(Object.keys(tuning).toSorted()).toEqual(Object.keys(usual).toSorted());
       for (const cost of Object.values(tuning)) expect(cost).toBeGreaterThan(0);
-      expect(await storedTuning(database)).toEqual(DEFAULT_TUNING);
+      expect(await storedTuning(database, dimension)).toEqual(usual);
       await storeTuning(store.owner, tuning);
-      expect(await storedTuning(database)).toEqual(tuning);
+      expect(await storedTuning(database, dimension)).toEqual(tuning);
+      const { listed, scanned, scored, visited } = tuning;
+      const older = { listed, scanned, scored, visited };
+      await store.owner.query('UPDATE search_tuning SET tuning = $1', [JSON.stringify(older)]);
+      expect(await storedTuning(database, dimension)).toEqual({ ...usual, ...older });
     });
 
     const searchedIn = (numbers: readonly number[]): Searched => ({

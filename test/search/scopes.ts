@@ -1,5 +1,5 @@
 import type { Database } from '../../src/adapters/postgres/database.ts';
-import type { Tuning } from '../../src/adapters/postgres/search/choose-route.ts';
+import { type Tuning, usualTuning } from '../../src/adapters/postgres/search/choose-route.ts';
 import type { PermissionIndex, Scope } from '../../src/ports/permission-index.ts';
 import type { DocumentState } from '../../src/ports/tuple-log.ts';
 import { DocumentSet } from '../../src/types/document-set.ts';
@@ -33,10 +33,12 @@ export async function only(database: Database, numbers: readonly number[]): Prom
 
 const free = 1e-6;
 const dear = 1e6;
+const { least, forEachRank } = usualTuning(256);
+const lists = { least, forEachRank };
 
 /** Costs under which each route is taken wherever it can be. */
 export const forced: Record<'listed' | 'scan' | 'approximate', Tuning> = {
-  listed: { listed: free, scanned: dear, scored: dear, visited: dear },
-  scan: { listed: dear, scanned: free, scored: free, visited: dear },
-  approximate: { listed: dear, scanned: dear, scored: dear, visited: 1 },
+  listed: { ...lists, listed: free, scanned: dear, scored: dear, visited: dear },
+  scan: { ...lists, listed: dear, scanned: free, scored: free, visited: dear },
+  approximate: { ...lists, listed: dear, scanned: dear, scored: dear, visited: 1 },
 };

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { lengthFor } from '../../src/adapters/postgres/search/choose-route.ts';
 import type { PreparedQuestion } from '../../src/adapters/postgres/search/question-sql.ts';
 import {
   denseToSettle,
@@ -16,10 +15,10 @@ const question: PreparedQuestion = {
   denseWeight: 0.5,
 };
 /** Only its first is taken for complete. */
-const dense = Array.from({ length: lengthFor(1) }, (_, rank) => 0.6 / (rank + 1));
+const dense = Array.from({ length: 200 }, (_, rank) => 0.6 / (rank + 1));
 const lists = (lexical: number[], more: Partial<Lists> = {}): Lists => ({
   dense,
-  visited: dense.length,
+  complete: 1,
   full: true,
   lexical: lexical.map((score) => ({ dense: 0, lexical: score })),
   lexicalSize: 2,

@@ -38,17 +38,22 @@ type Taken = {
   seconds: number;
 };
 
-/** In rounds, each strategy some questions in an order drawn anew, so that noise hits all alike; none for longer than `seconds`. */
+/**
+ * In rounds, each strategy some questions in an order drawn anew, so that noise hits all alike; none for longer than `seconds`. What
+ * one leaves the engine to do is done before the next begins.
+ */
 export async function measureCell(
   strategies: readonly Strategy[],
   questions: readonly Question[],
   callers: number,
   seconds: number,
+  settled: () => Promise<void>,
 ): Promise<Map<string, Measured>> {
   const [first] = questions;
   if (first === undefined) throw new Error('no questions');
   const taken = new Map<Strategy, Taken>();
   for (const strategy of strategies) {
+    await settled();
     await strategy.ask(first).catch(() => {});
     taken.set(strategy, { times: [], recall: 0, returned: 0, checks: 0, errors: 0, seconds: 0 });
   }
@@ -60,6 +65,7 @@ export async function measureCell(
       const strategy = strategies[i];
       const sums = strategy && taken.get(strategy);
       if (strategy === undefined || sums === undefined || sums.seconds > seconds) continue;
+      await settled();
       const begin = performance.now();
       await Promise.all(some.map((question) => ask(strategy, question, sums)));
       sums.seconds += (performance.now() - begin) / 1_000;

@@ -1,6 +1,7 @@
 import { permissionIndex } from '../../../src/adapters/permission-index/permission-index.ts';
 import { postgresRelationships } from '../../../src/adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/candidate-index.ts';
+import type { Tuning } from '../../../src/adapters/postgres/search/choose-route.ts';
 import type { Model } from '../../../src/evaluator/model.ts';
 import { DEFAULT_TENANT } from '../../../src/types/principal.ts';
 import type { Collection } from './collection.ts';
@@ -11,9 +12,9 @@ import { K } from './truth.ts';
 const guarded = { type: 'document', relation: 'can_read' };
 
 /** Our own search, as the read path calls it: the permission index, the route, and the first `K` documents. */
-export function clearance({ database, embeddings }: Collection, model: Model) {
+export function clearance({ database, embeddings }: Collection, model: Model, tuning: Tuning) {
   const permissions = permissionIndex(model, guarded, postgresRelationships(database));
-  const index = postgresCandidateIndex(database, embeddings, permissions);
+  const index = postgresCandidateIndex(database, embeddings, permissions, tuning);
   const routes = new Map<string, string>();
   const strategy: Strategy = {
     name: OURS,

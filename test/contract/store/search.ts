@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { postgresDocuments } from '../../../src/adapters/postgres/documents.ts';
 import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/candidate-index.ts';
-import { DEFAULT_TUNING } from '../../../src/adapters/postgres/search/choose-route.ts';
+import { usualTuning } from '../../../src/adapters/postgres/search/choose-route.ts';
 import {
   ensureVectorIndex,
   hasVectorIndex,
@@ -21,7 +21,7 @@ const texts = {
 export function searchContract(opened: () => Store): void {
   const tenant = newTenant();
 
-  async function found(question: Partial<Question> = {}, tuning = DEFAULT_TUNING) {
+  async function found(question: Partial<Question> = {}, tuning = usualTuning(256)) {
     const index = postgresCandidateIndex(opened().database, opened().embeddings, everywhere, tuning);
     const asked = { tenant, query: 'who books travel?', readers: ['user:anne'], ...question };
     const search = await index.open(asked, AbortSignal.timeout(10_000));

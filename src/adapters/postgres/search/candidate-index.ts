@@ -5,7 +5,7 @@ import { ClearanceError } from '../../../types/errors.ts';
 import { type Filter, filterFields } from '../../../types/filter.ts';
 import type { Database } from '../database.ts';
 import { forStemmer, lexicalQuery, type QueryLexeme } from './bm25.ts';
-import { DEFAULT_TUNING, type Tuning } from './choose-route.ts';
+import { type Tuning, usualTuning } from './choose-route.ts';
 import { documentSearch } from './document-search.ts';
 import type { PreparedQuestion } from './question-sql.ts';
 import { routedSearch } from './routed-search.ts';
@@ -16,7 +16,7 @@ export function postgresCandidateIndex(
   database: Database,
   embeddings: Embeddings,
   permissions: PermissionIndex,
-  tuning: Tuning = DEFAULT_TUNING,
+  tuning: Tuning = usualTuning(embeddings.dimension),
 ): CandidateIndex {
   return {
     async open(asked, signal) {

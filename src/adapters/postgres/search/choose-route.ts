@@ -1,4 +1,4 @@
-/** Microseconds. */
+/** Of a store on a machine. Costs are in microseconds. */
 export type Tuning = {
   /** A chunk looked up by its document, and scored. */
   readonly listed: number;
@@ -8,10 +8,30 @@ export type Tuning = {
   readonly scored: number;
   /** A chunk that the vector index brings. */
   readonly visited: number;
+  /**
+   * The vector index overlooks some, most towards the end of its list: so a list counts as complete up to a rank only if it has
+   * so many chunks, and so many more for each rank.
+   */
+  readonly least: number;
+  readonly forEachRank: number;
 };
 
-/** Of the words of `npm run bench:search`, in the page cache, on two cores. `clearance tune` measures a store's own. */
-export const DEFAULT_TUNING: Tuning = { listed: 4.8, scanned: 0.16, scored: 0.13, visited: 60 };
+/** Dimensions of the words of `npm run bench:search`, and what a chunk has beside its vector, in bytes. */
+const MEASURED_ON = 100;
+const BESIDE = 150;
+
+/** As measured on those words, in the page cache, on two cores: a scan reads every byte of the table. */
+export function usualTuning(dimension: number): Tuning {
+  const wider = (4 * dimension + BESIDE) / (4 * MEASURED_ON + BESIDE);
+  return {
+    listed: 4.8,
+    scanned: 0.16 * wider,
+    scored: (0.13 * dimension) / MEASURED_ON,
+    visited: 60,
+    least: 230,
+    forEachRank: 3.5,
+  };
+}
 
 export type Extent = {
   /** Chunks that may be found. */
@@ -24,14 +44,10 @@ export type Extent = {
   readonly indexed: boolean;
 };
 
-/**
- * The vector index overlooks some, most towards the end of its list: so a list counts as complete up to a rank only if it has
- * so many chunks, and so many more for each rank. `npm run bench:search` prints the recall.
- */
-const LEAST = 230;
-const FOR_EACH_RANK = 3.5;
-/** Chunks that it brings before it is told whether those that may be found are among them. */
+/** Chunks that the vector index brings before it is told whether those that may be found are among them. */
 export const FIRST_LOOK = 100;
+/** A list of so few chunks is looked for at once: a first look that saves it costs nearly as much. */
+export const SHORT_LIST = 4 * FIRST_LOOK;
 /** Exact search costs at least so many times the first look: which is then lost. */
 const WORTH_A_LOOK = 5;
 /** Documents of a usual question. */
@@ -42,19 +58,19 @@ export type ExactRoute = 'listed' | 'scan';
 /** The cheapest that answers a usual question. */
 export function chooseRoute(extent: Extent, tuning: Tuning): ExactRoute | 'approximate' {
   const { rows, indexed } = extent;
-  const length = rows > USUAL ? expectedLength(extent, USUAL) : Number.POSITIVE_INFINITY;
-  return indexed && Math.max(length, WORTH_A_LOOK * FIRST_LOOK) <= affordableLength(extent, tuning)
-    ? 'approximate'
-    : chooseExactRoute(extent, tuning);
+  if (!indexed || rows <= USUAL) return chooseExactRoute(extent, tuning);
+  const length = expectedLength(extent, USUAL, tuning);
+  const worth = length > SHORT_LIST ? Math.max(length, WORTH_A_LOOK * FIRST_LOOK) : length;
+  return worth <= affordableLength(extent, tuning) ? 'approximate' : chooseExactRoute(extent, tuning);
 }
 
 /** Chunks of the list that settles so many, if what may be found lies no nearer and no further than the rest. */
-export function expectedLength({ rows, total }: Extent, count: number): number {
+export function expectedLength({ rows, total }: Extent, count: number, tuning: Lists): number {
   const share = Math.min(1, rows / total);
   // The rank of the last of them, and how far chance puts it off.
   const rank = (count + Math.sqrt(count * (1 - share))) / share;
   // What is settled lies above the last that is complete.
-  return lengthFor(rank + 1);
+  return lengthFor(rank + 1, tuning);
 }
 
 /** Both are exact and their own proof: so the cheaper one. */
@@ -62,14 +78,16 @@ export function chooseExactRoute({ rows, listable, total }: Extent, tuning: Tuni
   return listable && listedCost(rows, tuning) <= scanCost(rows, total, tuning) ? 'listed' : 'scan';
 }
 
+type Lists = Pick<Tuning, 'least' | 'forEachRank'>;
+
 /** Chunks of a list that is complete up to a rank. */
-export function lengthFor(rank: number): number {
-  return Math.ceil(LEAST + FOR_EACH_RANK * rank);
+export function lengthFor(rank: number, { least, forEachRank }: Lists): number {
+  return Math.ceil(least + forEachRank * rank);
 }
 
 /** The rank up to which a list is complete; 0 where it is too short for any. */
-export function completeRank(length: number): number {
-  return Math.max(0, Math.floor((length - LEAST) / FOR_EACH_RANK));
+export function completeRank(length: number, { least, forEachRank }: Lists): number {
+  return Math.max(0, Math.floor((length - least) / forEachRank));
 }
 
 /** Chunks that the vector index brings in the time of the cheaper exact route. */

@@ -1,23 +1,27 @@
 import { DocumentSet } from '../../../types/document-set.ts';
 import type { Database } from '../database.ts';
-import { DEFAULT_TUNING, type ExactRoute, lengthFor, type Tuning } from './choose-route.ts';
+import { type ExactRoute, type Tuning, usualTuning } from './choose-route.ts';
 import { exactSearch } from './exact-search.ts';
+import { measureLists } from './measure-lists.ts';
 import type { PreparedQuestion } from './question-sql.ts';
 import type { Searched } from './searched.ts';
 import { readTwoLists } from './two-lists.ts';
 import { hasVectorIndex } from './vector-index.ts';
 
 const QUESTIONS = 5;
+/** By so many it is judged how much the vector index overlooks. */
+const JUDGED = 100;
 /** Chunks that the vector index brings. */
-const BROUGHT = lengthFor(10);
+const BROUGHT = 300;
 /** Documents that are looked up: so many that what each statement costs by itself doesn't count. */
 const LISTED = 2_000;
 
 /** What the routes cost on this store and machine: their own statements, with passages of the store as questions. */
-export async function measureTuning(database: Database): Promise<Tuning> {
-  const questions = await sampleQuestions(database);
+export async function measureTuning(database: Database, dimension: number): Promise<Tuning> {
+  const usual = usualTuning(dimension);
+  const questions = await sampleQuestions(database, QUESTIONS);
   const [first] = questions;
-  if (first === undefined) return DEFAULT_TUNING;
+  if (first === undefined) return usual;
   const listed = await sampleDocuments(database, first.tenant, LISTED);
   const one = await sampleDocuments(database, first.tenant, 1);
   const { rows } = await database.query<{ all: number; tenants: number }>(
@@ -31,19 +35,23 @@ export async function measureTuning(database: Database): Promise<Tuning> {
   const passed = await exactly(one, 'scan');
   const scored = await exactly(everyDocument, 'scan');
   const looked = await exactly(listed, 'listed');
-  const visited = (await hasVectorIndex(database))
-    ? perChunk(await median(questions, (question) => bringNearest(database, question)), BROUGHT)
-    : DEFAULT_TUNING.visited;
+  const { least, forEachRank } = usual;
+  const lists = (await hasVectorIndex(database))
+    ? {
+        visited: perChunk(await median(questions, (question) => bringNearest(database, question)), BROUGHT),
+        ...(await measureLists(database, await sampleQuestions(database, JUDGED), everyDocument)),
+      }
+    : { visited: usual.visited, least, forEachRank };
   return {
     listed: perChunk(looked, listed.chunks ?? 0),
     scanned: perChunk(passed, all),
     scored: perChunk(scored - passed, tenants),
-    visited,
+    ...lists,
   };
 }
 
 /** Of one tenant. The words of a passage are its own question's. */
-async function sampleQuestions(database: Database): Promise<PreparedQuestion[]> {
+async function sampleQuestions(database: Database, count: number): Promise<PreparedQuestion[]> {
   const { rows } = await database.query<{
     tenant: string;
     embedding: string;
@@ -51,7 +59,7 @@ async function sampleQuestions(database: Database): Promise<PreparedQuestion[]> 
     weights: string;
   }>(
     `SELECT tenant, embedding::text AS embedding, vector_dims(embedding) AS dimension, weights::text AS weights FROM chunks
-     WHERE tenant = (SELECT tenant FROM collections ORDER BY chunks DESC LIMIT 1) ORDER BY random() LIMIT ${QUESTIONS}`,
+     WHERE tenant = (SELECT tenant FROM collections ORDER BY chunks DESC LIMIT 1) ORDER BY random() LIMIT ${count}`,
   );
   return rows.map(({ tenant, embedding, dimension, weights }) => ({
     tenant,
@@ -88,18 +96,19 @@ function bringNearest(database: Database, question: PreparedQuestion): Promise<v
   });
 }
 
-/** Milliseconds. The first question warms up. */
+/** Milliseconds, the second time: what is asked for is mostly what was asked for lately. */
 async function median(
   questions: readonly PreparedQuestion[],
   ask: (question: PreparedQuestion) => Promise<unknown>,
 ): Promise<number> {
   const times: number[] = [];
-  for (const question of [...questions.slice(0, 1), ...questions]) {
+  for (const question of questions) {
+    await ask(question);
     const begin = performance.now();
     await ask(question);
     times.push(performance.now() - begin);
   }
-  return times.slice(1).toSorted((a, b) => a - b)[Math.floor(questions.length / 2)] ?? 0;
+  return times.toSorted((a, b) => a - b)[Math.floor(questions.length / 2)] ?? 0;
 }
 
 /** Microseconds; noise may bring a difference below 0. */

@@ -1,14 +1,17 @@
 import { z } from 'zod';
 import type { Queryable } from '../database.ts';
-import { DEFAULT_TUNING, type Tuning } from './choose-route.ts';
+import { type Tuning, usualTuning } from './choose-route.ts';
 
 const cost = z.number().positive();
-const tuning = z.object({ listed: cost, scanned: cost, scored: cost, visited: cost });
+const costs = { listed: cost, scanned: cost, scored: cost, visited: cost };
+const tuningOf = (usual: Tuning) =>
+  z.object({ ...costs, least: cost.default(usual.least), forEachRank: cost.default(usual.forEachRank) });
 
-/** As `clearance tune` has measured it last; before that, the defaults. */
-export async function storedTuning(database: Queryable): Promise<Tuning> {
+/** As `clearance tune` has measured it last; before that, what is usual. An older build of it has not measured lists. */
+export async function storedTuning(database: Queryable, dimension: number): Promise<Tuning> {
   const { rows } = await database.query<{ tuning: unknown }>(`SELECT tuning FROM search_tuning`);
-  return rows[0] === undefined ? DEFAULT_TUNING : tuning.parse(rows[0].tuning);
+  const usual = usualTuning(dimension);
+  return rows[0] === undefined ? usual : tuningOf(usual).parse(rows[0].tuning);
 }
 
 export async function storeTuning(database: Queryable, measured: Tuning): Promise<void> {

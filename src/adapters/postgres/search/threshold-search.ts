@@ -9,6 +9,7 @@ import {
   expectedLength,
   FIRST_LOOK,
   lengthFor,
+  SHORT_LIST,
   type Tuning,
 } from './choose-route.ts';
 import { exactSearch } from './exact-search.ts';
@@ -20,8 +21,6 @@ import { type Depth, type ListRow, readTwoLists, type TwoLists } from './two-lis
 
 /** Chunks of the lexical list: to bring all that match costs little more than to bring the best of them. */
 const LEXICAL_LIST = 500;
-/** A list of so few chunks is looked for at once: a first look that saves it costs nearly as much. */
-const SHORT_LIST = 4 * FIRST_LOOK;
 /** Chunks that a list grows by at least. */
 const LEAST_MORE = 50;
 
@@ -60,11 +59,11 @@ export function thresholdSearch(
 
   /** Reads lists until `count` versions are settled, or it is not worth it. */
   function deepen(count: number): Promise<void> {
-    const expected = expectedLength(extent, count);
+    const expected = expectedLength(extent, count, tuning);
     const first: Depth =
       expected > SHORT_LIST
         ? { visited: FIRST_LOOK, fetched: FIRST_LOOK }
-        : { visited: expected, fetched: completeRank(expected) };
+        : { visited: expected, fetched: completeRank(expected, tuning) };
     return readTwoLists(
       database,
       question,
@@ -72,11 +71,12 @@ export function thresholdSearch(
       { lexical: LEXICAL_LIST, dense: first.visited },
       ({ dense, visited, lexical, full }) => {
         for (const row of dense.length === 0 ? lexical : dense) keepBest(row);
-        const lists: Lists = { dense: densest(dense), visited, full, lexical, lexicalSize: LEXICAL_LIST };
+        const complete = completeRank(visited, tuning);
+        const lists: Lists = { dense: densest(dense), complete, full, lexical, lexicalSize: LEXICAL_LIST };
         ceiling = highestUnseen(question, lists);
         const enough = settled().length >= count;
         if (!enough && full && dense.length < visited) return { visited, fetched: visited };
-        const length = lengthFor(enough ? 0 : rankToSettle(count, lists, dense) + 1);
+        const length = lengthFor(enough ? 0 : rankToSettle(count, lists, dense) + 1, tuning);
         const asFar = { visited, fetched: dense.length };
         if (enough && (visited >= length || !full)) return asFar;
         if (!full) gaveUp = 'it brought too few that may be found';

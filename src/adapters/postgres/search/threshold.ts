@@ -1,12 +1,11 @@
-import { completeRank } from './choose-route.ts';
 import { lexicalFactor, type PreparedQuestion } from './question-sql.ts';
 
 /** Two lists as far as they have been read, best first. */
 export type Lists = {
   /** Dense scores of the nearest chunks, also of such as may not be found. */
   readonly dense: readonly number[];
-  /** Of how many these are the nearest. */
-  readonly visited: number;
+  /** The rank up to which none is overlooked. */
+  readonly complete: number;
   /** Whether the vector index brought as many as it was asked for. */
   readonly full: boolean;
   /** Those of the chunks with the rarest lexemes that may be found. */
@@ -17,7 +16,7 @@ export type Lists = {
 
 /** The highest fused score that a chunk in neither list can have; nothing is known of a dense list that came up short. */
 export function threshold(question: PreparedQuestion, lists: Lists): number {
-  const last = lists.dense[Math.min(completeRank(lists.visited), lists.dense.length) - 1];
+  const last = lists.dense[Math.min(lists.complete, lists.dense.length) - 1];
   return last === undefined || !lists.full
     ? Number.POSITIVE_INFINITY
     : question.denseWeight * last + unlistedLexical(question, lists);
