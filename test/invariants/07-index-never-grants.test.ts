@@ -4,8 +4,13 @@ import type { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresRelationships } from '../../src/adapters/postgres/relationships.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import type { Engine, Relationships } from '../../src/ports/engine.ts';
+import type { Proofs } from '../../src/ports/proofs.ts';
 import type { TupleLog } from '../../src/ports/tuple-log.ts';
+import { linksOf } from '../../src/proofs/links.ts';
+import { proofRules } from '../../src/proofs/rules.ts';
+import { Costs } from '../../src/retrieve/costs.ts';
 import { type ReadPath, retrieve } from '../../src/retrieve/retrieve.ts';
+import type { Link } from '../../src/types/link.ts';
 import { allowsAll } from '../support/engines.ts';
 import { joinStore } from '../support/parts.ts';
 import { put, writer } from '../support/seed.ts';
@@ -71,6 +76,44 @@ describe('the permission index', () => {
       expect(await foundBy({ ...service.read, index }, 'carl')).toBe(0);
       expect(await foundBy({ ...service.read, index }, 'bob')).toBe(1);
     }
+  });
+
+  describe('by a proof', () => {
+    const chain: readonly Link[] = [
+      { kind: 'tuple', ...tuple, object: 'document:plan' },
+      { kind: 'computed', object: 'document:plan', from: 'viewer', relation: 'can_read' },
+    ];
+    const bobs = [tuple];
+    const costs = new Costs();
+    costs.took('checks', 50, 1e9);
+    /** Shows whoever asks the relationship of somebody else. */
+    const proving = (questionsOf: Proofs['questionsOf']): ReadPath => ({
+      ...service.read,
+      index: wide.index,
+      shortCuts: {
+        costs,
+        proofs: {
+          reasons: { chains: (_, claims) => claims.map(() => chain), size: () => undefined, stale: () => {} },
+          questionsOf,
+          mayList: false,
+        },
+      },
+    });
+
+    it('grants nothing, whatever it shows: it is held against the model, and asked for whoever asks', async () => {
+      const honest = proving((claim, shown) => linksOf(proofRules(model), claim, shown));
+      expect(await foundBy(honest, 'carl')).toBe(0);
+      expect(await foundBy(honest, 'bob')).toBe(1);
+    });
+
+    it('would grant, if its questions were asked as it shows them', async () => {
+      expect(
+        await foundBy(
+          proving(() => bobs),
+          'carl',
+        ),
+      ).toBe(1);
+    });
   });
 
   it('only takes away by listing too little', async () => {

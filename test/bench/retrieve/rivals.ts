@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { OpenFgaClient } from '@openfga/sdk';
 import type { Database } from '../../../src/adapters/postgres/database.ts';
 import { SERVICE_ROLE } from '../../../src/adapters/postgres/grants.ts';
@@ -10,7 +11,8 @@ import type { Asked, Found, Strategy } from './strategy.ts';
 const MORE = 4;
 const FIRST = 50;
 const MAX_CHECKS = 50;
-const READER = 'bench_reader';
+/** Roles belong to the whole server: one of this run's own. */
+const READER = `bench_reader_${randomBytes(4).toString('hex')}`;
 
 /** What others do, each as one would write it by hand. All rank by the vectors alone. */
 export function rivals(database: Database, embeddings: Embeddings, server: FgaServer) {
@@ -147,7 +149,6 @@ export async function addRowLevelSecurity(
     SELECT FROM bench_access a WHERE a.reader = current_setting('bench.reader') AND a.document_no = chunks.document_no))`);
 }
 
-/** A role belongs to the whole server. */
 export async function dropRowLevelSecurity(database: Database): Promise<void> {
   await database.query(`DROP OWNED BY ${READER}`);
   await database.query(`DROP ROLE ${READER}`);

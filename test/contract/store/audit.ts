@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { postgresAuditLog } from '../../../src/adapters/postgres/audit.ts';
+import { postgresAuditLog, postgresDecisions } from '../../../src/adapters/postgres/audit.ts';
 import type { AuditRecord } from '../../../src/ports/audit.ts';
 import { newTenant, type Store } from './stores.ts';
 
@@ -23,6 +23,18 @@ export function auditContract(opened: () => Store): void {
         tenant,
       ]);
       expect(rows).toEqual([{ decision_id: decisionId, record: rest }]);
+    });
+
+    it('of which one is read by its id, by its tenant alone', async () => {
+      const appended = record();
+      const { tenant, decisionId, ...rest } = appended;
+      const { database } = opened();
+      await postgresAuditLog(database).append(appended);
+      const decisions = postgresDecisions(database);
+      expect(await decisions.find(tenant, decisionId)).toEqual({ ...rest, at: expect.any(Date) });
+      expect(await decisions.find(newTenant(), decisionId)).toBeUndefined();
+      expect(await decisions.find(tenant, randomUUID())).toBeUndefined();
+      expect(await decisions.find(tenant, 'a\0b')).toBeUndefined();
     });
 
     it('and rejects one that it can not keep', async () => {
