@@ -115,7 +115,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
           ? {}
           : {
               shortCuts: { proofs: engine.proofs, costs: new Costs() },
-              onProved: watchOf(config, engine.engine, meter, onError),
+              watch: watchOf(config, engine.engine, meter, onError),
             }),
         passages: postgresPassages(database),
         decisions: postgresDecisions(database),

@@ -24,6 +24,7 @@ import type { EngineStore, EngineStores } from './ports/engine-stores.ts';
 import type { Proofs } from './ports/proofs.ts';
 import type { CandidateIndex } from './ports/search.ts';
 import { linksOf } from './proofs/links.ts';
+import { markOf } from './proofs/mark.ts';
 import { proofRules } from './proofs/rules.ts';
 import { StartupError } from './types/errors.ts';
 import { DEFAULT_TENANT } from './types/principal.ts';
@@ -155,13 +156,13 @@ async function openOpenFga(
   };
 }
 
-/** What the index says of a way that is no more is put right by the next comparison. */
+/** A way that is no more: the next comparison reads the engine's log of changes at once. */
 function proofsOf(model: Model, { reasons, plan }: InMemoryIndex, follower: Follower): Proofs {
   const rules = proofRules(model);
   return {
     reasons: { ...reasons, stale: (tenant) => follower.doubt(tenant) },
     questionsOf: (claim, chain) => linksOf(rules, claim, chain),
-    mayList: !plan.guarded.mayExclude,
+    markOf: (user) => markOf(rules, plan.guarded, user),
   };
 }
 

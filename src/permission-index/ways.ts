@@ -29,13 +29,13 @@ export class Ways {
     return this.#first.size;
   }
 
-  /** Usersets that the reader is in: `group:eng#member`. */
+  /** Usersets that the reader is in: `group:eng#member`. Not those that take several things at once: a step to one is not all of them. */
   usersets(): readonly string[] {
+    const { consequences } = this.#graph.plan;
     return [...this.#first.keys()].flatMap((node) => {
       const relation = this.#graph.relationOf(node);
-      return relation === undefined
-        ? []
-        : [`${this.#graph.nameOf(this.#graph.objectOf(node))}#${relation.name}`];
+      if (relation === undefined || consequences[relation.index]?.formula !== undefined) return [];
+      return [`${this.#graph.nameOf(this.#graph.objectOf(node))}#${relation.name}`];
     });
   }
 

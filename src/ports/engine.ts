@@ -25,6 +25,8 @@ export type ListQuestion = {
   readonly user: string;
   readonly relation: string;
   readonly type: string;
+  /** By this relation an object that is not there is made one of the list: an answer without it is to another question. */
+  readonly mark: string;
   readonly context: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
 };

@@ -21,6 +21,6 @@ export type Proofs = {
    * all of them are allowed at one time; undefined where only the whole claim may be asked.
    */
   readonly questionsOf: (claim: TupleKey, chain: readonly Link[]) => readonly TupleKey[] | undefined;
-  /** Whether the engine's list of what someone may read can be believed: with a `but not` it may hold what a check denies. */
-  readonly mayList: boolean;
+  /** For `ListQuestion.mark`; undefined where the list of what this user may read can't be believed. */
+  readonly markOf: (user: string) => string | undefined;
 };

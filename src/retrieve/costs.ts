@@ -7,8 +7,10 @@ export type Estimates = Readonly<Partial<Record<Method, number>>>;
 
 /** How much the past counts after one more call. */
 const DECAY = 0.98;
-/** Of so many decisions, one goes to the runner-up, so that what is known of it doesn't grow old. */
-const TRIED_EVERY = 200;
+/** Of so many decisions, one goes to what was measured longest ago, so that what is known of it doesn't grow old. */
+const TRIED_EVERY = 100;
+/** And only if it is expected to cost at most so many times the cheapest. */
+const MOST_TIMES = 10;
 /**
  * Milliseconds of calls for so many links, claims or listed documents: OpenFGA 1.22.1 on Postgres, `k8s-acl`, two cores
  * (`npm run bench:retrieve`). Soon outweighed by what is measured.
@@ -31,6 +33,8 @@ const usual: Readonly<Record<Method, readonly (readonly [amount: number, millise
 /** What the engine's answers have cost lately, under one model: which way is the cheapest for a request's next claims. */
 export class Costs {
   readonly #lines = new Map(methods.map((method) => [method, new Line(usual[method])]));
+  /** The longest ago measured first. */
+  #byAge: readonly Method[] = methods;
   #decisions = 0;
 
   /** Milliseconds of a call for so many links, claims or listed documents. */
@@ -41,15 +45,17 @@ export class Costs {
   /** The cheapest of those that can be used. */
   choose(estimates: Estimates): Method {
     const cost = (method: Method) => estimates[method] ?? Number.POSITIVE_INFINITY;
-    const able = methods
-      .filter((method) => estimates[method] !== undefined)
-      .toSorted((a, b) => cost(a) - cost(b));
+    const [cheapest = 'checks'] = methods.toSorted((a, b) => cost(a) - cost(b));
     this.#decisions += 1;
-    return (this.#decisions % TRIED_EVERY === 0 ? able[1] : undefined) ?? able[0] ?? 'checks';
+    if (this.#decisions % TRIED_EVERY !== 0) return cheapest;
+    return this.#byAge.find((method) => cost(method) <= MOST_TIMES * cost(cheapest)) ?? cheapest;
   }
 
+  /** Of calls that were answered: how long one takes that fails says nothing of the method. */
   took(method: Method, amount: number, milliseconds: number): void {
-    if (amount > 0) this.#lines.get(method)?.add(amount, milliseconds);
+    if (amount === 0) return;
+    this.#lines.get(method)?.add(amount, milliseconds);
+    this.#byAge = [...this.#byAge.filter((other) => other !== method), method];
   }
 }
 

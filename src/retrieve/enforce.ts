@@ -5,9 +5,9 @@ import { batches } from '../types/batches.ts';
 import { ClearanceError } from '../types/errors.ts';
 import { type Principal, readersOf } from '../types/principal.ts';
 import type { Shortfall } from '../types/retrieval.ts';
+import type { TupleKey } from '../types/tuple.ts';
 import type { Grounds, Verdict } from '../types/verdict.ts';
 import { Judge, type ShortCuts } from './judge.ts';
-import type { ProofWatch, Proved } from './watch-proofs.ts';
 
 /** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
 export const MAX_CHECKED_DOCUMENTS = 10_000;
@@ -23,8 +23,6 @@ export type Enforcement = {
   readonly relationships: Pick<Relationships, 'watermark'>;
   /** Absent: every claim is asked whole. */
   readonly shortCuts?: ShortCuts;
-  /** Told of what was allowed by its links. */
-  readonly onProved?: ProofWatch;
   /** What a person needs on a document to be given its text: `{type: 'document', relation: 'can_read'}`. */
   readonly guarded: { readonly type: string; readonly relation: string };
 };
@@ -74,7 +72,7 @@ type Cleared = Pick<
 >;
 
 /** Of one principal. */
-export type Reason = { readonly user: string; readonly by: Grounds };
+export type Reason = { readonly claim: TupleKey; readonly by: Grounds };
 
 /** For release, which doesn't rely on types alone. */
 export function isClearance(value: unknown): value is Clearance {
@@ -87,7 +85,7 @@ export function isClearance(value: unknown): value is Clearance {
  * answer needs can't be had.
  */
 export async function enforce(
-  { engine, relationships, guarded, shortCuts, onProved }: Enforcement,
+  { engine, relationships, guarded, shortCuts }: Enforcement,
   principal: Principal,
   search: CandidateSearch,
   k: number,
@@ -127,30 +125,13 @@ export async function enforce(
     : full || exhausted
       ? undefined
       : 'budget_of_checks';
-  const clearance = new Clearance(principal, candidates, {
+  return new Clearance(principal, candidates, {
     shortfall,
     certified: shortfall === undefined && search.exact(),
     watermark,
     checked,
-    reasons: new Map(
-      taken.map(({ document, verdicts }) => [document.documentId, reasonsOf(principal, verdicts)]),
-    ),
+    reasons: new Map(taken.map((judged) => [judged.document.documentId, reasonsOf(judged)])),
   });
-  onProved?.(principal.tenant, clearance.decisionId, provedOf(guarded, clearance.reasons));
-  return clearance;
-}
-
-function provedOf(
-  { type, relation }: Enforcement['guarded'],
-  reasons: Clearance['reasons'],
-): readonly Proved[] {
-  return [...reasons].flatMap(([documentId, each]) =>
-    each.flatMap(({ user, by }) =>
-      typeof by === 'string'
-        ? []
-        : [{ claim: { user, relation, object: `${type}:${documentId}` }, proof: by.links }],
-    ),
-  );
 }
 
 /** Throws as for a document that there is: asks about one that can't be. */
@@ -176,7 +157,8 @@ function someoneIsMissing(
 
 type Judged = {
   readonly document: RankedDocument;
-  /** On each of its principals: the person and, where one asks, the agent. */
+  /** One for each principal: the person and, where one asks, the agent. */
+  readonly claims: readonly TupleKey[];
   readonly verdicts: readonly Verdict[];
 };
 
@@ -199,6 +181,7 @@ async function* judgedDocuments(
       open = known.slice(count * users.length);
       yield some.slice(at, at + count).map((document, i) => ({
         document,
+        claims: claims.slice((at + i) * users.length, (at + i + 1) * users.length),
         verdicts: known.slice(i * users.length, (i + 1) * users.length),
       }));
       at += count;
@@ -212,11 +195,12 @@ async function* judgedDocuments(
  */
 function takeAllowed(judged: readonly Judged[], wanted: number): readonly Judged[] {
   const taken: Judged[] = [];
-  for (const { document, verdicts } of judged) {
+  for (const each of judged) {
+    const { verdicts } = each;
     if (taken.length === wanted) break;
     if (verdicts.some((verdict) => verdict.kind === 'denied')) continue;
     if (verdicts.length > 0 && verdicts.every((verdict) => verdict.kind === 'allowed')) {
-      taken.push({ document, verdicts });
+      taken.push(each);
       continue;
     }
     throw new ClearanceError(
@@ -228,10 +212,10 @@ function takeAllowed(judged: readonly Judged[], wanted: number): readonly Judged
   return taken;
 }
 
-function reasonsOf(principal: Principal, verdicts: readonly Verdict[]): readonly Reason[] {
-  return readersOf(principal).flatMap((user, i) => {
+function reasonsOf({ claims, verdicts }: Judged): readonly Reason[] {
+  return claims.flatMap((claim, i) => {
     const verdict = verdicts[i];
-    return verdict?.kind === 'allowed' ? [{ user, by: verdict.by }] : [];
+    return verdict?.kind === 'allowed' ? [{ claim, by: verdict.by }] : [];
   });
 }
 

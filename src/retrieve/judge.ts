@@ -4,7 +4,7 @@ import { orAborted } from '../types/or-aborted.ts';
 import type { TupleKey } from '../types/tuple.ts';
 import { allowedBy, undetermined, type Verdict } from '../types/verdict.ts';
 import type { Costs, Method } from './costs.ts';
-import { type ProofPlan, planProofs, provenVerdicts } from './proven.ts';
+import { type ProofPlan, type Proven, planProofs, provenVerdicts } from './proven.ts';
 import { Verdicts, withDeadline } from './verdicts.ts';
 
 /** What spares the engine the whole claims. */
@@ -40,17 +40,20 @@ export class Judge {
     const told = (from: number, to: number) =>
       verdicts.slice(from, to).map((verdict) => verdict ?? undetermined('not asked'));
     let [at, answered] = [0, 0];
+    const until = open[0] ?? claims.length;
+    // Before the first question on a whole claim: who has enough by now asks for none.
+    if (until > 0) yield told(0, until);
+    at = until;
     for await (const some of this.#whole.on(open.flatMap((i) => claims[i] ?? []))) {
       for (const verdict of some) {
         const i = open[answered];
         if (i !== undefined) verdicts[i] = verdict;
         answered += 1;
       }
-      const until = open[answered] ?? claims.length;
-      yield told(at, until);
-      at = until;
+      const next = open[answered] ?? claims.length;
+      yield told(at, next);
+      at = next;
     }
-    if (at < claims.length) yield told(at, claims.length);
   }
 
   async #byShortCut(
@@ -61,12 +64,13 @@ export class Judge {
     const method = this.#cheapest({ proofs, costs }, claims, plan);
     if (method === 'checks') return claims.map(() => undefined);
     const begin = performance.now();
-    const verdicts =
+    const { verdicts, answered } =
       method === 'list'
-        ? await this.#listed(claims)
+        ? await this.#listed(proofs, claims)
         : await provenVerdicts(plan, this.#engine, this.#tenant, this.#signal, () =>
             proofs.reasons.stale(this.#tenant),
           );
+    if (!answered) return verdicts;
     const amount = method === 'list' ? this.#sizeOf(proofs, claims) : questionsOf(plan);
     const tried =
       method === 'list' ? claims.length : plan.proofs.filter((proof) => proof !== undefined).length;
@@ -91,49 +95,52 @@ export class Judge {
   }
 
   /** Documents that the lists of all who are asked about would hold; undefined where there is none to be had. */
-  #sizeOf({ reasons, mayList }: Proofs, claims: readonly TupleKey[]): number | undefined {
-    if (!mayList || this.#engine.listObjects === undefined) return undefined;
+  #sizeOf({ reasons, markOf }: Proofs, claims: readonly TupleKey[]): number | undefined {
+    if (this.#engine.listObjects === undefined) return undefined;
     let size = 0;
     for (const user of new Set(claims.map((claim) => claim.user))) {
       const known = reasons.size(this.#tenant, user);
-      if (known === undefined) return undefined;
+      if (known === undefined || markOf(user) === undefined) return undefined;
       size += known;
     }
     return size;
   }
 
   /** What is not on the list may be allowed all the same. */
-  async #listed(claims: readonly TupleKey[]): Promise<(Verdict | undefined)[]> {
+  async #listed(proofs: Proofs, claims: readonly TupleKey[]): Promise<Proven> {
     const signal = withDeadline(this.#signal);
-    const lists = new Map<string, Promise<ReadonlySet<string>>>();
-    const listOf = ({ user, relation, object }: TupleKey) => {
-      const type = object.slice(0, object.indexOf(':'));
-      const known = lists.get(user) ?? this.#list({ user, relation, type }, signal);
-      lists.set(user, known);
-      return known;
-    };
-    return Promise.all(
-      claims.map(async (claim) => ((await listOf(claim)).has(claim.object) ? allowedBy('list') : undefined)),
+    const byUser = Map.groupBy(claims, ({ user }) => user);
+    const lists = new Map(
+      await Promise.all(
+        [...byUser].map(
+          async ([user, [first]]) =>
+            [user, first && (await this.#list(first, proofs.markOf(user), signal))] as const,
+        ),
+      ),
     );
+    return {
+      verdicts: claims.map(({ user, object }) =>
+        lists.get(user)?.has(object) === true ? allowedBy('list') : undefined,
+      ),
+      answered: [...lists.values()].every((list) => list !== undefined),
+    };
   }
 
+  /** Undefined where there is none: then the claims are asked whole. */
   async #list(
-    question: { readonly user: string; readonly relation: string; readonly type: string },
+    { user, relation, object }: TupleKey,
+    mark: string | undefined,
     signal: AbortSignal,
-  ): Promise<ReadonlySet<string>> {
+  ): Promise<ReadonlySet<string> | undefined> {
+    if (mark === undefined) return undefined;
+    const type = object.slice(0, object.indexOf(':'));
+    const question = { tenant: this.#tenant, user, relation, type, mark, context: contextNow(), signal };
     try {
-      const listing = this.#engine.listObjects?.({
-        tenant: this.#tenant,
-        ...question,
-        context: contextNow(),
-        signal,
-      });
-      return new Set(
-        await orAborted(listing ?? Promise.resolve([]), signal, () => new Error('no list in time')),
-      );
+      const listing = this.#engine.listObjects?.(question) ?? Promise.resolve(undefined);
+      const listed = await orAborted(listing, signal, () => new Error('no list in time'));
+      return listed && new Set(listed);
     } catch {
-      // Then the claims are asked whole.
-      return new Set();
+      return undefined;
     }
   }
 }

@@ -30,18 +30,25 @@ export function planProofs(
   return { proofs, calls };
 }
 
-/** The verdicts on those claims whose links are all allowed; undefined for the others, which have to be asked whole. */
+export type Proven = {
+  /** On those claims whose links are all allowed; undefined for the others, which have to be asked whole. */
+  readonly verdicts: (Verdict | undefined)[];
+  /** Whether the engine answered all that it was asked. */
+  readonly answered: boolean;
+};
+
 export async function provenVerdicts(
   { proofs, calls }: ProofPlan,
   engine: Engine,
   tenant: string,
   signal: AbortSignal,
   onDenied: () => void,
-): Promise<(Verdict | undefined)[]> {
+): Promise<Proven> {
   const answers = new Map(
     await Promise.all(calls.map(async (call) => [call, await ask(engine, tenant, call, signal)] as const)),
   );
-  return proofs.map((proof) => {
+  const answered = [...answers.values()].every((kinds) => ![...kinds.values()].includes('undetermined'));
+  const verdicts = proofs.map((proof) => {
     if (proof === undefined) return undefined;
     const kinds = proof.questions.map((question) => answers.get(proof.call)?.get(tupleKey(question)));
     if (kinds.length > 0 && kinds.every((kind) => kind === 'allowed'))
@@ -50,6 +57,7 @@ export async function provenVerdicts(
     if (kinds.indexOf('denied', 1) > 0) onDenied();
     return undefined;
   });
+  return { verdicts, answered };
 }
 
 /** The last call, where there is room for what it doesn't ask yet, else a new one. */

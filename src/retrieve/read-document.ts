@@ -38,6 +38,7 @@ async function inOrder(path: ReadPath, token: string | undefined, id: string): P
   const first = passages[0]?.content;
   if (first === undefined || shortfall !== undefined)
     throw new ClearanceError('not_found', 'No such document.');
+  path.watch?.(clearance);
   return {
     document_id: first.documentId,
     title: first.title,

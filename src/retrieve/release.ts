@@ -78,8 +78,8 @@ function reasonsOf({ candidates, reasons }: Clearance): Readonly<Record<string, 
   return Object.fromEntries(
     [...released].map((documentId) => [
       documentId,
-      (reasons.get(documentId) ?? []).map(({ user, by }) => ({
-        user,
+      (reasons.get(documentId) ?? []).map(({ claim, by }) => ({
+        user: claim.user,
         by: typeof by === 'string' ? by : by.links.map(written),
       })),
     ]),

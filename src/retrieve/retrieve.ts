@@ -12,6 +12,7 @@ import { type Clearance, type Enforcement, enforce } from './enforce.ts';
 import { inTime } from './in-time.ts';
 import { queryHash, type Release, release } from './release.ts';
 import { openSession } from './session.ts';
+import type { ProofWatch } from './watch-proofs.ts';
 
 export type ReadPath = Enforcement &
   Release & {
@@ -19,6 +20,8 @@ export type ReadPath = Enforcement &
     readonly sessions: Sessions;
     readonly index: CandidateIndex;
     readonly decisions: Decisions;
+    /** Told of what was released, once it was. */
+    readonly watch?: ProofWatch;
   };
 
 /** Of its checks and the query's embedding. */
@@ -59,6 +62,8 @@ async function inOrder(
     event: 'retrieve',
     details: { session: sessionId, query: queryHash(query), k },
   });
+
+  path.watch?.(clearance);
 
   return {
     results: released.passages.map(({ content, score }) => ({

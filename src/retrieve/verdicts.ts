@@ -72,9 +72,10 @@ export class Verdicts {
     const begin = performance.now();
     const verdicts = await ask(this.#engine, this.#tenant, questions, this.#signal);
     const milliseconds = performance.now() - begin;
-    this.#took(questions.length, milliseconds);
     if (verdicts.some(isUndetermined)) this.#atOnce = Math.max(FEWEST_CHECKS, this.#atOnce / 4);
-    else if (milliseconds < QUICK_MS) this.#atOnce = Math.min(MOST_CHECKS, this.#atOnce * 2);
+    else this.#took(questions.length, milliseconds);
+    if (!verdicts.some(isUndetermined) && milliseconds < QUICK_MS)
+      this.#atOnce = Math.min(MOST_CHECKS, this.#atOnce * 2);
     return verdicts;
   }
 }

@@ -1,16 +1,17 @@
 import { type Engine, MAX_CHECKS_A_BATCH } from '../ports/engine.ts';
 import { batches } from '../types/batches.ts';
 import type { TupleKey } from '../types/tuple.ts';
+import type { Clearance } from './enforce.ts';
 import { askBatch } from './verdicts.ts';
 
-/** A claim that was allowed by what proves it. */
-export type Proved = { readonly claim: TupleKey; readonly proof: readonly TupleKey[] };
+/** A claim that was allowed by what proves it; of a list, which shows nothing else, by itself. */
+type Proved = { readonly claim: TupleKey; readonly links: readonly TupleKey[] };
 
 /** `differed`: the engine allows everything that proves it, and denies the claim. `changed`: relationships did, meanwhile. */
 export const watchOutcomes = ['agreed', 'changed', 'differed', 'undecided'] as const;
 export type Watched = (typeof watchOutcomes)[number];
 
-export type ProofWatch = (tenant: string, decisionId: string, proved: readonly Proved[]) => void;
+export type ProofWatch = (decided: Pick<Clearance, 'principal' | 'decisionId' | 'reasons'>) => void;
 
 const DEADLINE_MS = 10_000;
 /** Times in a row that make a difference one: what changes between two reads of one call is not one. */
@@ -27,11 +28,11 @@ export function watchProofs(
   random: () => number = Math.random,
 ): ProofWatch {
   let watching = false;
-  return (tenant, decisionId, proved) => {
-    const picked = watching ? [] : proved.filter(() => random() < share);
+  return ({ principal, decisionId, reasons }) => {
+    const picked = watching ? [] : provedIn(reasons).filter(() => random() < share);
     if (picked.length === 0) return;
     watching = true;
-    void watched(tenant, decisionId, picked);
+    void watched(principal.tenant, decisionId, picked);
   };
 
   async function watched(tenant: string, decisionId: string, picked: readonly Proved[]): Promise<void> {
@@ -43,6 +44,13 @@ export function watchProofs(
       watching = false;
     }
   }
+}
+
+function provedIn(reasons: Clearance['reasons']): readonly Proved[] {
+  return [...reasons.values()].flat().flatMap(({ claim, by }) => {
+    if (by === 'check') return [];
+    return [{ claim, links: by === 'list' ? [] : by.links }];
+  });
 }
 
 async function watch(engine: Engine, tenant: string, proved: readonly Proved[]): Promise<Watched[]> {
@@ -61,11 +69,13 @@ async function watch(engine: Engine, tenant: string, proved: readonly Proved[]):
 }
 
 /** The claim together with what proved it: where it was taken away meanwhile, that is gone too. */
-async function compare(engine: Engine, tenant: string, { claim, proof }: Proved): Promise<Watched> {
+async function compare(engine: Engine, tenant: string, { claim, links }: Proved): Promise<Watched> {
+  // What was on a list, and is denied now, may have been taken away: there is nothing else to ask.
+  if (links.length === 0) return 'changed';
   for (let time = 1; time <= TIMES; time += 1) {
-    const [whole, ...links] = await ask(engine, tenant, [claim, ...proof]);
-    if (whole === 'allowed' || links.includes('denied')) return 'changed';
-    if (whole !== 'denied' || links.includes('undetermined')) return 'undecided';
+    const [whole, ...proof] = await ask(engine, tenant, [claim, ...links]);
+    if (whole === 'allowed' || proof.includes('denied')) return 'changed';
+    if (whole !== 'denied' || proof.includes('undetermined')) return 'undecided';
   }
   return 'differed';
 }

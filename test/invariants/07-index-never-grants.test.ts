@@ -95,7 +95,7 @@ describe('the permission index', () => {
         proofs: {
           reasons: { chains: (_, claims) => claims.map(() => chain), size: () => undefined, stale: () => {} },
           questionsOf,
-          mayList: false,
+          markOf: () => undefined,
         },
       },
     });

@@ -133,7 +133,7 @@ async function judged(
   const proofs = {
     reasons: { chains: () => claims.map(({ chain }) => chain), size: () => undefined, stale: () => {} },
     questionsOf: (claim: TupleKey, chain: readonly Link[]) => linksOf(rules, claim, chain),
-    mayList: false,
+    markOf: () => undefined,
   };
   const judge = new Judge(engine, { proofs, costs }, 'any', AbortSignal.timeout(60_000));
   const verdicts: Verdict[] = [];

@@ -234,7 +234,7 @@ function judgeBy(rules: ProofRules, engine: Engine, told: readonly Tuple[]): Jud
       stale: () => {},
     },
     questionsOf: (claim: TupleKey, chain: readonly Link[]) => linksOf(rules, claim, chain),
-    mayList: false,
+    markOf: () => undefined,
   };
   return new Judge(engine, { proofs, costs }, 'any', AbortSignal.timeout(60_000));
 }

@@ -41,7 +41,7 @@ function proofsOf(more: Partial<Proofs> = {}, stale: string[] = []): Proofs {
       stale: (tenant) => stale.push(tenant),
     },
     questionsOf: (claim) => [member, parentOf(numberOf(claim))],
-    mayList: false,
+    markOf: () => undefined,
     ...more,
   };
 }
@@ -133,7 +133,7 @@ describe('a judge with proofs', () => {
 describe("a judge with the engine's list", () => {
   const proofs = proofsOf({
     reasons: { chains: (_, claims) => claims.map(() => undefined), size: () => 1, stale: () => {} },
-    mayList: true,
+    markOf: () => 'viewer',
   });
   const listing = (engine: Engine, listed: () => Promise<readonly string[]>): Engine => ({
     ...engine,
@@ -160,10 +160,44 @@ describe("a judge with the engine's list", () => {
   it('never asks for one where it may hold what a check denies', async () => {
     const { engine } = engineOf([]);
     const asking = listing(engine, async () => ['document:1']);
-    expect(await verdictsOn(asking, { ...proofs, mayList: false }, [claimOn(1)])).toEqual([
+    expect(await verdictsOn(asking, { ...proofs, markOf: () => undefined }, [claimOn(1)])).toEqual([
       { kind: 'denied' },
     ]);
   });
+});
+
+describe('what calls have cost', () => {
+  const silent: Engine = { batchCheck: () => Promise.reject(new Error('away')) };
+
+  it('is not learned from an engine that does not answer', async () => {
+    const costs = new Costs();
+    const before = [costs.of('links', 10), costs.of('checks', 10)];
+    const judge = new Judge(silent, { proofs: proofsOf(), costs }, 'acme', AbortSignal.timeout(10_000));
+    for await (const some of judge.on([claimOn(1)])) expect(some[0]?.kind).toBe('undetermined');
+    expect([costs.of('links', 10), costs.of('checks', 10)]).toEqual(before);
+  });
+
+  it('is learned from one that does', async () => {
+    const costs = new Costs();
+    const before = costs.of('links', 10);
+    const { engine } = engineOf([member, parentOf(1)]);
+    const judge = new Judge(engine, { proofs: proofsOf(), costs }, 'acme', AbortSignal.timeout(10_000));
+    for await (const some of judge.on([claimOn(1)])) expect(some[0]?.kind).toBe('allowed');
+    expect(costs.of('links', 10)).not.toBe(before);
+  });
+});
+
+it('a judge asks nothing whole before what is proved has been taken', async () => {
+  const claims = [claimOn(1), claimOn(2)];
+  const { engine, calls } = engineOf([member, parentOf(1), claimOn(2)]);
+  const costs = new Costs();
+  costs.took('checks', 50, 1e9);
+  const judge = new Judge(engine, { proofs: proofsOf(), costs }, 'acme', AbortSignal.timeout(10_000));
+  for await (const some of judge.on(claims)) {
+    expect(some).toEqual([{ kind: 'allowed', by: { links: [member, parentOf(1)] } }]);
+    break;
+  }
+  expect(calls).toHaveLength(1);
 });
 
 describe('costs', () => {
@@ -202,9 +236,19 @@ describe('costs', () => {
     for (const amount of [1, 10, 1_000]) expect(costs.of('links', amount)).toBeGreaterThan(0);
   });
 
-  it('now and then go to the runner-up, which could have become cheaper', () => {
+  it('now and then go to what was measured longest ago, which could have become cheaper', () => {
     const costs = new Costs();
-    const chosen = Array.from({ length: 400 }, () => costs.choose({ checks: 2, links: 1 }));
-    expect(chosen.filter((method) => method === 'checks')).toHaveLength(2);
+    const chosen = Array.from({ length: 400 }, () => {
+      const method = costs.choose({ checks: 2, links: 1 });
+      costs.took(method, 10, 10);
+      return method;
+    });
+    expect(chosen.filter((method) => method === 'checks')).toHaveLength(4);
+  });
+
+  it('but not where it is expected to cost many times as much', () => {
+    const costs = new Costs();
+    const chosen = Array.from({ length: 400 }, () => costs.choose({ list: 1_000, links: 1 }));
+    expect(new Set(chosen)).toEqual(new Set(['links']));
   });
 });

@@ -1,10 +1,18 @@
 import { expect, it } from 'vitest';
 import type { Engine } from '../../src/ports/engine.ts';
 import { type Watched, watchProofs } from '../../src/retrieve/watch-proofs.ts';
+import type { Principal } from '../../src/types/principal.ts';
 import { type TupleKey, tupleKey } from '../../src/types/tuple.ts';
 
 const claim: TupleKey = { user: 'user:anne', relation: 'can_read', object: 'document:plan' };
+const principal = { tenant: 'acme', issuer: 'issuer', subject: 'user:anne' } as Principal;
 const link: TupleKey = { user: 'user:anne', relation: 'viewer', object: 'folder:x' };
+
+const decided = {
+  principal,
+  decisionId: 'decision',
+  reasons: new Map([['plan', [{ claim, by: { links: [link] } }]]]),
+};
 
 /** What each question is answered, time after time: the last answer stays. */
 function engineOf(answers: ReadonlyMap<TupleKey, readonly (boolean | 'error')[]>): Engine {
@@ -42,7 +50,7 @@ it.each<[Watched, readonly (boolean | 'error')[], readonly (boolean | 'error')[]
     ]),
   );
   const watch = watchProofs(engine, 1, (...reported) => resolve(reported));
-  watch('acme', 'decision', [{ claim, proof: [link] }]);
+  watch(decided);
   expect(await promise).toEqual([outcome, 1, 'decision']);
 });
 
@@ -61,9 +69,9 @@ it('of what was proved only the share that is configured', () => {
     () => {},
     () => drawn,
   );
-  watch('acme', 'decision', [{ claim, proof: [link] }]);
+  watch(decided);
   expect(calls).toBe(0);
   drawn = 0.05;
-  watch('acme', 'decision', [{ claim, proof: [link] }]);
+  watch(decided);
   expect(calls).toBe(1);
 });

@@ -206,15 +206,19 @@ describe.each(stores)('routes on $name', ({ open, there }) => {
     test('a version that was replaced after it was found, so that enforcement finds it gone and says so', async () => {
       const { no, version } = await publish(store, tenant, 'gone', ['note 3']);
       const newer = await publish(store, tenant, 'gone', ['note 3']);
-      const found = { document_no: no, version, score: 1 };
-      const given = async (known?: number) => {
+      const given = async (found: number, known?: number) => {
         const published = () => (known === undefined ? undefined : { id: 'gone', version: known });
-        const documents = await publishedOf(database, tenant, { ...searchedIn([no]), published }, [found]);
-        return [...documents.values()];
+        const rows = [{ document_no: no, version: found, score: 1 }];
+        const documents = await publishedOf(database, tenant, { ...searchedIn([no]), published }, rows);
+        return [...documents.values()].map((document) => document.version);
       };
-      expect(await given(newer.version)).toEqual([{ documentId: 'gone', version, score: 1 }]);
-      expect(await given()).toEqual([]);
+      for (const known of [undefined, version, newer.version]) {
+        expect(await given(version, known)).toEqual([version]);
+        expect(await given(newer.version, known)).toEqual([newer.version]);
+        expect(await given(newer.version + 1, known), 'staged').toEqual([]);
+      }
       await postgresDocuments(database).enqueueDelete({ no, source: SOURCE });
+      expect(await given(newer.version), 'hidden').toEqual([]);
     });
 
     describe('from a vector index that stops early', () => {

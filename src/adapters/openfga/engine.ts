@@ -12,7 +12,13 @@ import { batchCheckAnswer, type CheckAnswer } from './wire.ts';
  */
 export function openFgaEngine(client: OpenFgaClient, stores: EngineStores): Engine {
   return {
-    listObjects: ({ tenant, signal, ...question }) => listedObjects(client, stores, tenant, question, signal),
+    async listObjects({ tenant, signal, mark, ...question }) {
+      const nonce = `${question.type}:${randomBytes(12).toString('hex')}`;
+      const contextualTuples = [{ user: question.user, relation: mark, object: nonce }];
+      const listed = await listedObjects(client, stores, tenant, { ...question, contextualTuples }, signal);
+      if (!listed.includes(nonce)) throw new OpenFgaUnusable('its list is not one to this question');
+      return listed.filter((object) => object !== nonce);
+    },
 
     async batchCheck({ tenant, checks, context, contextualTuples, signal }) {
       const store = await stores.of(tenant);

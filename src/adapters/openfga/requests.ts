@@ -40,15 +40,22 @@ export function batchCheckBody(
 }
 
 export type ListRequest = {
+  readonly contextualTuples?: readonly Tuple[];
   readonly user: string;
   readonly relation: string;
   readonly type: string;
   readonly context: Readonly<Record<string, unknown>>;
 };
 
-export function listBody({ modelId }: EngineStore, request: ListRequest): ListObjectsRequest {
+export function listBody(
+  { modelId }: EngineStore,
+  { contextualTuples, ...request }: ListRequest,
+): ListObjectsRequest {
   return {
     ...request,
+    ...(contextualTuples === undefined
+      ? {}
+      : { contextual_tuples: { tuple_keys: contextualTuples.map(withCondition) } }),
     authorization_model_id: modelId,
     consistency: ConsistencyPreference.HigherConsistency,
   };

@@ -14,6 +14,8 @@ import { eachUpToDate } from '../../types/up-to-date.ts';
 /** Bytes of bitmaps and ways that are kept for a tenant until its version moves. */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 const BYTES_A_STEP = 100;
+/** Of the ways of one reader: whoever has more is asked about whole. */
+const MAX_WAY_STEPS = 200_000;
 
 /** What a reader may find; `undefined` where the walk was given up. */
 type Findable = { readonly documents: DocumentSet; readonly chunks: number } | undefined;
@@ -59,7 +61,7 @@ export function permissionIndex(
     reasons: {
       chains(tenant, claims) {
         const state = last.get(tenant);
-        return claims.map(({ user, object }) => state && waysOf(state, user, maxSteps).to(object));
+        return claims.map(({ user, object }) => state && waysOf(state, user).to(object));
       },
       size: (tenant, user) => last.get(tenant)?.kept.get(user)?.documents.size,
     },
@@ -145,10 +147,10 @@ function findableBy({ graph, documents }: Held, reader: string, maxSteps: number
   return { documents: set, chunks: documents.chunksOf(set) };
 }
 
-function waysOf(held: Held, reader: string, maxSteps: number): Ways {
+function waysOf(held: Held, reader: string): Ways {
   const known = held.ways.get(reader);
   if (known !== undefined) return known;
-  const ways = new Ways(held.graph, reader, maxSteps);
+  const ways = new Ways(held.graph, reader, MAX_WAY_STEPS);
   makeRoom(held, ways.size * BYTES_A_STEP);
   held.ways.set(reader, ways);
   return ways;

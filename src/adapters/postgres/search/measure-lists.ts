@@ -10,6 +10,10 @@ const FAR = 50;
 /** Of the chunks up to a rank, how many a list has to have. Questions of people are harder than passages: hence the margin. */
 const GOAL = 0.995;
 const MARGIN = 1.2;
+/** Of ranks beyond those that are measured, nothing better is known. */
+const LEAST_SLOPE = 2;
+/** A list that no search can afford: of a vector index that overlooks too many. */
+const NEVER = 1e9;
 const LENGTHS = [60, 90, 130, 190, 270, 390, 560, 800, 1_000];
 
 /** How long a list of the vector index has to be for nothing up to a rank to be overlooked, by searches for passages of the store. */
@@ -31,15 +35,11 @@ export async function measureLists(
     recalls.push(recall);
     if (recall.far >= GOAL) break;
   }
-  const near = MARGIN * lengthOf(recalls.map(({ length, near: recall }) => ({ length, recall })));
-  const far = MARGIN * lengthOf(recalls.map(({ length, far: recall }) => ({ length, recall })));
-  const forEachRank = Math.max(1, (far - near) / (FAR - NEAR));
-  return { least: Math.max(1, near - forEachRank * NEAR), forEachRank };
-}
-
-/** The shortest of those that reach the goal; where none does, twice the longest. */
-function lengthOf(recalls: readonly { readonly length: number; readonly recall: number }[]): number {
-  return recalls.find(({ recall }) => recall >= GOAL)?.length ?? 2 * (LENGTHS.at(-1) ?? 0);
+  const near = recalls.find((recall) => recall.near >= GOAL)?.length;
+  const far = recalls.find((recall) => recall.far >= GOAL)?.length;
+  if (near === undefined || far === undefined) return { least: NEVER, forEachRank: LEAST_SLOPE };
+  const forEachRank = Math.max(LEAST_SLOPE, (MARGIN * (far - near)) / (FAR - NEAR));
+  return { least: Math.max(1, MARGIN * near - forEachRank * NEAR), forEachRank };
 }
 
 /** By score: of chunks that score alike, any will do. */
@@ -74,9 +74,9 @@ async function headOf(
     { ...question, lexical: undefined },
     searched,
     { lexical: 0, dense: length },
-    ({ dense }) => {
+    ({ dense, full }) => {
       head = dense.map((row) => row.dense);
-      return { visited: length, fetched: dense.length === 0 ? Math.min(FAR, length) : dense.length };
+      return { visited: length, fetched: dense.length === 0 && full ? Math.min(FAR, length) : dense.length };
     },
   );
   return head;

@@ -6,9 +6,9 @@ import type { Searched } from './searched.ts';
 export type Found = { readonly document_no: number; readonly version: number; readonly score: number };
 
 /**
- * The documents of those chunks that are of a published version. The permission index knows most of them. What it knows of a
- * newer version was replaced after it was found: it is given, so that enforcement finds it gone and the answer says so. Older
- * knowledge tells nothing of a chunk: that may be staged, or just published, and is looked up.
+ * The documents of those chunks that are of a published version, or were when they were found: of such a version a newer one is
+ * published, and it is given, so that enforcement finds it gone and the answer says so. A staged version is newer than what is
+ * published. The permission index knows most documents; where it knows of an older version, or of none, the chunk's is looked up.
  */
 export async function publishedOf<Row extends Found>(
   database: Database,
@@ -39,7 +39,7 @@ export async function publishedOf<Row extends Found>(
   );
 }
 
-/** Each one's document's id, or undefined where its version is not published. */
+/** Each one's document's id, or undefined where its version is not published yet, or no version is. */
 async function lookUp(
   database: Database,
   tenant: string,
@@ -48,7 +48,7 @@ async function lookUp(
   const { rows: found } = await database.prepared<{ id: string | null }>(
     `SELECT d.id FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY AS found (document_no, version, place)
      LEFT JOIN LATERAL (
-       SELECT id FROM documents WHERE no = found.document_no AND published_version = found.version
+       SELECT id FROM documents WHERE no = found.document_no AND published_version >= found.version
          AND tenant = $3 OFFSET 0) d ON true
      ORDER BY found.place`,
     [rows.map((row) => row.document_no), rows.map((row) => row.version), tenant],

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { modelFromDsl } from '../../src/evaluator/model.ts';
+import { markOf } from '../../src/proofs/mark.ts';
+import { proofRules } from '../../src/proofs/rules.ts';
+import { Server } from '../differential/server.ts';
+import { realParts } from '../support/real-parts.ts';
+
+const model = (viewer: string, more = '') =>
+  modelFromDsl(`model
+  schema 1.1
+type user
+type agent
+type group
+  relations
+    define member: [user]
+type document
+  relations
+    define banned: [user, user with in_hours]
+    define owner: [user]
+    define viewer: ${viewer}
+    define can_read: viewer ${more}
+condition in_hours(hour: int) {
+  hour < 18
+}`);
+
+const mark = (of: ReturnType<typeof model>, user = 'user:anne') => {
+  const guarded = of.types.get('document')?.get('can_read');
+  return guarded && markOf(proofRules(of), guarded, user);
+};
+
+describe('a list can be marked by a relation', () => {
+  it.each([
+    ['that gives it by itself', '[user]', 'viewer'],
+    ['that is one of several ways', '[group#member] or owner', 'owner'],
+  ])('%s', (_, viewer, relation) => {
+    expect(mark(model(viewer))).toBe(relation);
+  });
+
+  it.each([
+    ['where nobody is named directly', model('[group#member]'), 'user:anne'],
+    ['where a condition goes with it', model('[user with in_hours]'), 'user:anne'],
+    ['where everybody is named', model('[user:*]'), 'user:anne'],
+    ['where more is needed', model('[user] and owner'), 'user:anne'],
+    ['where something may be taken away', model('[user]', 'but not banned'), 'user:anne'],
+    ['for others than it names', model('[user]'), 'agent:bot'],
+  ])('not %s', (_, of, user) => {
+    expect(mark(of, user)).toBeUndefined();
+  });
+});
+
+const openfga = realParts()?.openfga;
+
+describe.skipIf(openfga === undefined)('the list of a real server', () => {
+  if (openfga === undefined) return;
+
+  it('holds what may be read, and not what marks it', async () => {
+    const of = model('[user, group#member]');
+    const store = await new Server(openfga).openStore(of.json);
+    if (store === undefined) throw new Error('the server refused the model');
+    await store.write([
+      { user: 'user:anne', relation: 'member', object: 'group:eng' },
+      { user: 'group:eng#member', relation: 'viewer', object: 'document:plan' },
+      { user: 'user:bob', relation: 'viewer', object: 'document:diary' },
+    ]);
+    const list = (user: string) =>
+      store.engine({}).listObjects?.({
+        tenant: 'any',
+        user,
+        relation: 'can_read',
+        type: 'document',
+        mark: 'viewer',
+        context: {},
+        signal: AbortSignal.timeout(10_000),
+      });
+    expect(await list('user:anne')).toEqual(['document:plan']);
+    expect(await list('user:bob')).toEqual(['document:diary']);
+    expect(await list('user:nobody')).toEqual([]);
+    await store.close();
+  });
+});
