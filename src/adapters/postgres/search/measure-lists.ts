@@ -7,9 +7,8 @@ import { readTwoLists } from './two-lists.ts';
 /** The two ranks by which a list's length is known for all. */
 const NEAR = 10;
 const FAR = 50;
-/** Of the chunks up to a rank, how many a list has to have. Questions of people are harder than passages: hence the margin. */
-const GOAL = 0.995;
-const MARGIN = 1.2;
+/** Of the chunks up to a rank, how many a list has to have. */
+const GOAL = 0.99;
 /** Of ranks beyond those that are measured, nothing better is known. */
 const LEAST_SLOPE = 2;
 /** A list that no search can afford: of a vector index that overlooks too many. */
@@ -35,11 +34,20 @@ export async function measureLists(
     recalls.push(recall);
     if (recall.far >= GOAL) break;
   }
-  const near = recalls.find((recall) => recall.near >= GOAL)?.length;
-  const far = recalls.find((recall) => recall.far >= GOAL)?.length;
+  const near = lengthOf(recalls.map((recall) => [recall.length, recall.near]));
+  const far = lengthOf(recalls.map((recall) => [recall.length, recall.far]));
   if (near === undefined || far === undefined) return { least: NEVER, forEachRank: LEAST_SLOPE };
-  const forEachRank = Math.max(LEAST_SLOPE, (MARGIN * (far - near)) / (FAR - NEAR));
-  return { least: Math.max(1, MARGIN * near - forEachRank * NEAR), forEachRank };
+  const forEachRank = Math.max(LEAST_SLOPE, (far - near) / (FAR - NEAR));
+  return { least: Math.max(1, near - forEachRank * NEAR), forEachRank };
+}
+
+/** Where the recall comes to the goal, between one length and the next; undefined where it doesn't. */
+function lengthOf(recalls: readonly (readonly [length: number, recall: number])[]): number | undefined {
+  const at = recalls.findIndex(([, recall]) => recall >= GOAL);
+  const [enough, before] = [recalls[at], recalls[at - 1]];
+  if (enough === undefined || before === undefined) return enough?.[0];
+  const part = (GOAL - before[1]) / (enough[1] - before[1]);
+  return before[0] + part * (enough[0] - before[0]);
 }
 
 /** By score: of chunks that score alike, any will do. */
