@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { OpenFgaClient } from '../../src/adapters/openfga/client.ts';
+import { openFgaEngine } from '../../src/adapters/openfga/engine.ts';
+import type { ListRequest } from '../../src/adapters/openfga/requests.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
+import type { EngineStore } from '../../src/ports/engine-stores.ts';
 import { markOf } from '../../src/proofs/mark.ts';
 import { proofRules } from '../../src/proofs/rules.ts';
 import { Server } from '../differential/server.ts';
@@ -45,6 +49,40 @@ describe('a list can be marked by a relation', () => {
     ['for others than it names', model('[user]'), 'agent:bot'],
   ])('not %s', (_, of, user) => {
     expect(mark(of, user)).toBeUndefined();
+  });
+});
+
+describe('a list of an OpenFGA server', () => {
+  const listed = (lines: (nonce: string) => readonly string[]) => {
+    const client = {
+      listObjects: async (_: EngineStore, { contextualTuples }: ListRequest) =>
+        lines(contextualTuples?.[0]?.object ?? '')
+          .map((object) => JSON.stringify({ result: { object } }))
+          .join('\n'),
+    };
+    const engine = openFgaEngine(client as unknown as OpenFgaClient, {
+      of: async () => ({ storeId: 'store', modelId: 'model' }),
+    });
+    return engine.listObjects?.({
+      tenant: 'any',
+      user: 'user:anne',
+      relation: 'can_read',
+      type: 'document',
+      mark: 'viewer',
+      context: {},
+      signal: AbortSignal.timeout(1_000),
+    });
+  };
+
+  it('counts with its mark on it, which is no document', async () => {
+    expect(await listed((nonce) => ['document:plan', nonce])).toEqual(['document:plan']);
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['that is the answer to an earlier question', ['document:plan', 'document:0123456789ab']],
+    ['that is empty', []],
+  ])('does not count where it lacks the mark, as one %s', async (_, lines) => {
+    await expect(listed(() => lines)).rejects.toThrow('not one to this question');
   });
 });
 
