@@ -251,6 +251,7 @@ describe('/openapi.json', () => {
       'DELETE /v1/sessions/{id}',
       'GET /healthz',
       'GET /readyz',
+      'GET /v1/decisions/{id}',
       'GET /v1/documents/{id}',
       'POST /v1/documents/import',
       'POST /v1/relationships',
