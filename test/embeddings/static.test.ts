@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -79,6 +81,19 @@ describe('word pieces', () => {
     expect([...pieces(text)]).toEqual(first);
     expect(first).toEqual(whole(text));
   });
+});
+
+it('others are served while pictures are embedded, each of whose passages takes long', async () => {
+  const pictures = Array.from({ length: 48 }, () => randomBytes(1_350).toString('base64'));
+  const others = { turns: 0, wait: true };
+  const embedded = embeddings.embed(pictures).finally(() => (others.wait = false));
+  while (others.wait) {
+    await setImmediate();
+    others.turns += 1;
+  }
+  await embedded;
+  // By the number of passages alone, one turn in sixteen, it would be three.
+  expect(others.turns).toBeGreaterThan(6);
 });
 
 it('a damaged table is told at the start', async () => {

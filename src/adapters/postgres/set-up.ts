@@ -5,6 +5,8 @@ import { useEmbeddingSpace } from './embedding-space.ts';
 import { createServiceRole, grantService } from './grants.ts';
 import { migrate } from './migrate.ts';
 import { reached, requireServer } from './ready.ts';
+import { measureTuning } from './search/measure-tuning.ts';
+import { storeTuning } from './search/stored-tuning.ts';
 import { ensureVectorIndex } from './search/vector-index.ts';
 import { openServer, serverConnection } from './server.ts';
 
@@ -24,7 +26,8 @@ export async function setUpServer(url: string, embeddings: Embeddings): Promise<
       );
     }
     await useEmbeddingSpace(database, embeddings);
-    await ensureVectorIndex(database, embeddings.dimension, { concurrently: true });
+    const built = await ensureVectorIndex(database, embeddings.dimension, { concurrently: true });
+    if (built) await storeTuning(database, await measureTuning(database, embeddings.dimension));
     await grantService(database);
   } finally {
     await database.close();

@@ -91,7 +91,10 @@ async function ask(strategy: Strategy, question: Question, sums: Taken): Promise
 }
 
 /** Gives what may not be read, or nothing: for comparison of times alone. */
-export const UNJUDGED = new Set(['search, no permissions', 'one round trip to the engine']);
+export const SEARCH = 'search, no permissions';
+export const EXACT_SEARCH = 'exact search, no permissions';
+export const TRIP = 'one round trip to the engine';
+export const UNJUDGED: ReadonlySet<string> = new Set([SEARCH, EXACT_SEARCH, TRIP]);
 
 function measuredOf({ times, recall, returned, checks, errors, seconds }: Taken): Measured {
   const sorted = times.toSorted((a, b) => a - b);

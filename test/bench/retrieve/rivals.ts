@@ -6,11 +6,15 @@ import { vectorLiteral } from '../../../src/adapters/postgres/search/candidate-i
 import type { Embeddings } from '../../../src/ports/embeddings.ts';
 import { batches } from '../../../src/types/batches.ts';
 import type { FgaServer } from './auth0.ts';
+import { EXACT_SEARCH, SEARCH, TRIP } from './measure.ts';
 import type { Asked, Found, Strategy } from './strategy.ts';
 
 const MORE = 4;
 const FIRST = 50;
 const MAX_CHECKS = 50;
+/** What the vector index is asked to look for; pgvector's limit, beyond which the search is exact. */
+const LEAST_LOOKED_FOR = 100;
+const MAX_LOOKED_FOR = 1_000;
 /** Roles belong to the whole server: one of this run's own. */
 const READER = `bench_reader_${randomBytes(4).toString('hex')}`;
 
@@ -23,13 +27,20 @@ export function rivals(database: Database, embeddings: Embeddings, server: FgaSe
     credentials: { method: 'api_token', config: { token: server.token } } as never,
   });
 
-  /** The nearest passages, of these documents if some are given. */
+  /** The nearest passages by the vector index or, of these documents or this reader's, by an exact search. */
   async function nearest(
     query: string,
     limit: number,
-    { documents, reader }: { documents?: readonly string[]; reader?: string } = {},
+    {
+      documents,
+      reader,
+      exact = false,
+    }: { documents?: readonly string[]; reader?: string; exact?: boolean } = {},
   ): Promise<readonly Found[]> {
     const [embedding = new Float32Array()] = await embeddings.embed([query]);
+    const narrowed = documents !== undefined || reader !== undefined;
+    const indexed = !exact && !narrowed && limit <= MAX_LOOKED_FOR;
+    const column = indexed ? `c.embedding::vector(${embeddings.dimension})` : 'c.embedding';
     const among =
       documents === undefined
         ? ''
@@ -37,8 +48,12 @@ export function rivals(database: Database, embeddings: Embeddings, server: FgaSe
     const values = [vectorLiteral(embedding), limit, ...(documents === undefined ? [] : [documents])];
     const text = `SELECT c.id AS "chunkId", d.id AS "documentId", t.text, c.score FROM (
         SELECT c.id, c.document_no, -(c.embedding <#> $1::vector) AS score FROM chunks c ${among}
-        ORDER BY c.embedding <#> $1::vector LIMIT $2) c
+        ORDER BY ${column} <#> $1::vector LIMIT $2) c
       JOIN documents d ON d.no = c.document_no JOIN chunk_texts t ON t.chunk_id = c.id ORDER BY score DESC`;
+    if (indexed) {
+      const lookFor = `SET LOCAL hnsw.ef_search = ${Math.max(LEAST_LOOKED_FOR, limit)}`;
+      return database.transaction(async (tx) => (await tx.query<Found>(text, values)).rows, lookFor);
+    }
     if (reader === undefined) return (await database.query<Found>(text, values)).rows;
     return database.transaction(async (tx) => {
       await tx.query(`SET LOCAL ROLE ${READER}`);
@@ -74,12 +89,17 @@ export function rivals(database: Database, embeddings: Embeddings, server: FgaSe
   }
 
   const unprotected: Strategy = {
-    name: 'search, no permissions',
+    name: SEARCH,
     score: 'dense',
     ask: async ({ query, k }) => ({ found: await nearest(query, k), checks: 0 }),
   };
+  const unprotectedExact: Strategy = {
+    name: EXACT_SEARCH,
+    score: 'dense',
+    ask: async ({ query, k }) => ({ found: await nearest(query, k, { exact: true }), checks: 0 }),
+  };
   const oneCheck: Strategy = {
-    name: 'one round trip to the engine',
+    name: TRIP,
     score: 'dense',
     async ask({ user }) {
       await client.batchCheck(
@@ -123,7 +143,12 @@ export function rivals(database: Database, embeddings: Embeddings, server: FgaSe
     score: 'dense',
     ask: async ({ user, query, k }) => ({ found: await nearest(query, k, { reader: user }), checks: 0 }),
   };
-  return { nearest, unprotected, oneCheck, others: [topUp, listed, rowLevelSecurity] };
+  return {
+    nearest,
+    unprotected: [unprotected, unprotectedExact],
+    oneCheck,
+    others: [topUp, listed, rowLevelSecurity],
+  };
 }
 
 /** A flat table of who may read what, and a policy that asks it. It is nobody's truth: changes have to be written to it. */

@@ -3,7 +3,9 @@ import type { Database, Queryable } from '../database.ts';
 const VECTOR_INDEX = 'chunks_embedding';
 
 /** Chunks from which on a scan is too slow. Below, search is exact without any index. */
-const VECTOR_INDEX_FROM = 50_000;
+const VECTOR_INDEX_FROM = 10_000;
+/** On an embedded store, which others wait for while it is built: for minutes, as it has one process. */
+const EMBEDDED_VECTOR_INDEX_FROM = 50_000;
 
 /** pgvector's defaults (16, 64) overlook too many, however long the list is: `npm run bench:search` prints the recall. */
 const BUILD = 'm = 24, ef_construction = 128';
@@ -19,9 +21,10 @@ export const vectorIndexIsReady = `EXISTS (
 export async function ensureVectorIndex(
   database: Database,
   dimension: number,
-  { from = VECTOR_INDEX_FROM, concurrently = false } = {},
+  { from, concurrently = false }: { readonly from?: number; readonly concurrently?: boolean } = {},
 ): Promise<boolean> {
-  if (!(await lacksVectorIndex(database, from))) return false;
+  const usual = concurrently ? VECTOR_INDEX_FROM : EMBEDDED_VECTOR_INDEX_FROM;
+  if (!(await lacksVectorIndex(database, from ?? usual))) return false;
   await dropVectorIndex(database);
   await database.query(
     `CREATE INDEX ${concurrently ? 'CONCURRENTLY' : ''} IF NOT EXISTS ${VECTOR_INDEX} ON chunks
@@ -30,7 +33,7 @@ export async function ensureVectorIndex(
   return true;
 }
 
-/** Whether there are enough chunks for an index, and none is ready. */
+/** Whether there are enough chunks for an index, on a server unless told otherwise, and none is ready. */
 export async function lacksVectorIndex(database: Database, from = VECTOR_INDEX_FROM): Promise<boolean> {
   if (await hasVectorIndex(database)) return false;
   const { rows } = await database.query<{ chunks: number }>(`SELECT count(*) AS chunks FROM chunks`);
