@@ -54,7 +54,10 @@ export class Store {
   /** As the product asks it, with the context of a world. */
   engine(context: World['context']): Engine {
     const engine = openFgaEngine(this.#client, { of: async () => this.#store });
-    return { ...engine, batchCheck: (batch) => engine.batchCheck({ ...batch, context }) };
+    return {
+      batchCheck: (batch) => engine.batchCheck({ ...batch, context }),
+      listObjects: (question) => engine.listObjects?.({ ...question, context }) ?? Promise.resolve([]),
+    };
   }
 
   async delete(tuples: readonly TupleKey[]): Promise<void> {

@@ -5,7 +5,9 @@ import { typeOf } from '../../src/evaluator/subject.ts';
 import { MAX_STEPS } from '../../src/permission-index/walk.ts';
 import { Ways } from '../../src/permission-index/ways.ts';
 import type { Engine } from '../../src/ports/engine.ts';
+import type { Proofs } from '../../src/ports/proofs.ts';
 import { linksOf } from '../../src/proofs/links.ts';
+import { markOf } from '../../src/proofs/mark.ts';
 import { type ProofRules, proofRules } from '../../src/proofs/rules.ts';
 import { Costs } from '../../src/retrieve/costs.ts';
 import { Judge } from '../../src/retrieve/judge.ts';
@@ -35,12 +37,14 @@ export type Found = {
   /** Claims allowed by their links, and of these by a chain that lies. */
   proved: number;
   provedByLies: number;
+  /** Claims allowed by the server's own list of objects. */
+  listed: number;
   /** Claims that have no proof, or whose proof failed, and were asked whole. */
   whole: number;
   allowed: number;
   /** Claims of which the server itself says now this and now that. */
   races: number;
-  /** Allowed by links, and not by the check of the whole claim. */
+  /** Allowed by links or by a list, and not by the check of the whole claim. */
   readonly wrong: string[];
   /** Allowed by the check of the whole claim, and not by the judge. */
   readonly lost: string[];
@@ -63,6 +67,7 @@ export async function differ(
     unanswered: 0,
     proved: 0,
     provedByLies: 0,
+    listed: 0,
     whole: 0,
     allowed: 0,
     races: 0,
@@ -100,45 +105,81 @@ async function compare(store: Store, world: World, found: Found, { rules, engine
   const judging = rules?.(made) ?? made;
   const claims = claimsOf(world, judging, lying, random);
   const asked = store.engine(world.context);
-  const verdicts = await judged(engine?.(asked) ?? asked, judging, claims);
+  const byLinks = await judgedByLinks(engine?.(asked) ?? asked, judging, claims);
+  const byList = await judgedByLists(engine?.(asked) ?? asked, judging, claims);
   const whole = claims.map(({ claim }) => claim);
   const expected = await store.check({ contextual: [], context: world.context }, whole);
   for (const [i, { claim, lie }] of claims.entries()) {
-    const verdict = verdicts[i];
-    const proof =
-      verdict?.kind === 'allowed' && typeof verdict.by === 'object' ? verdict.by.links : undefined;
-    if (proof === undefined) found.whole += 1;
-    else found.proved += 1;
-    if (proof !== undefined && lie) found.provedByLies += 1;
     if (expected[i] === 'allowed') found.allowed += 1;
-    if ((verdict?.kind === 'allowed') === (expected[i] === 'allowed')) continue;
-    // OpenFGA gives now one answer and now another where a claim is nearly too deep, or meets a cycle.
-    const answers = await Promise.all(
-      Array.from({ length: 5 }, () => store.check({ contextual: [], context: world.context }, [claim])),
-    );
-    const both = new Set([expected[i], ...answers.flat(), ...(proof === undefined ? [verdict?.kind] : [])]);
-    const text = `${written(claim)}: ${[...both].join(', ')}; ${verdict?.kind} by ${proof?.map(written).join(', ') ?? 'check'}\n${worldText(world)}`;
-    if (both.size > 1) found.races += 1;
-    else if (verdict?.kind === 'allowed') found.wrong.push(text);
-    else found.lost.push(text);
+    const linked = isAllowed(byLinks[i]) && typeof byLinks[i].by === 'object';
+    if (linked) found.proved += 1;
+    else found.whole += 1;
+    if (linked && lie) found.provedByLies += 1;
+    if (isAllowed(byList[i]) && byList[i].by === 'list') found.listed += 1;
+    for (const verdict of [byLinks[i], byList[i]]) {
+      if (isAllowed(verdict) === (expected[i] === 'allowed')) continue;
+      // OpenFGA gives now one answer and now another where a claim is nearly too deep, or meets a cycle.
+      const answers = await Promise.all(
+        Array.from({ length: 5 }, () => store.check({ contextual: [], context: world.context }, [claim])),
+      );
+      const own = isAllowed(verdict) && verdict.by !== 'check' ? [] : [verdict?.kind];
+      const both = new Set([expected[i], ...answers.flat(), ...own]);
+      const text = `${written(claim)}: ${[...both].join(', ')}; ${reasonOf(verdict)}\n${worldText(world)}`;
+      if (both.size > 1) found.races += 1;
+      else if (isAllowed(verdict)) found.wrong.push(text);
+      else found.lost.push(text);
+    }
   }
+}
+
+function isAllowed(verdict: Verdict | undefined): verdict is Extract<Verdict, { kind: 'allowed' }> {
+  return verdict?.kind === 'allowed';
+}
+
+function reasonOf(verdict: Verdict | undefined): string {
+  if (!isAllowed(verdict)) return verdict?.kind ?? 'no verdict';
+  return `allowed by ${typeof verdict.by === 'string' ? verdict.by : verdict.by.links.map(written).join(', ')}`;
 }
 
 const written = ({ user, relation, object }: TupleKey) => `${user} ${relation} ${object}`;
 
 /** The product's own judge, which takes the way of links wherever there is one. */
-async function judged(
+function judgedByLinks(
   engine: Engine,
   rules: ProofRules,
   claims: readonly Claim[],
 ): Promise<readonly Verdict[]> {
-  const costs = new Costs();
-  costs.took('checks', 50, 1e9);
-  const proofs = {
+  return judged(engine, claims, {
     reasons: { chains: () => claims.map(({ chain }) => chain), size: () => undefined, stale: () => {} },
     questionsOf: (claim: TupleKey, chain: readonly Link[]) => linksOf(rules, claim, chain),
     markOf: () => undefined,
-  };
+  });
+}
+
+/** The same, which takes the server's list for each relation that can have a mark on it. */
+async function judgedByLists(
+  engine: Engine,
+  rules: ProofRules,
+  claims: readonly Claim[],
+): Promise<readonly (Verdict | undefined)[]> {
+  const verdicts = new Map<Claim, Verdict | undefined>();
+  const guarded = Map.groupBy(claims, ({ claim }) => `${typeOf(claim.object)}#${claim.relation}`);
+  for (const some of guarded.values()) {
+    const [first] = some;
+    const relation = first && rules.model.types.get(typeOf(first.claim.object))?.get(first.claim.relation);
+    const told = await judged(engine, some, {
+      reasons: { chains: () => some.map(() => undefined), size: () => 1, stale: () => {} },
+      questionsOf: () => undefined,
+      markOf: (user) => relation && markOf(rules, relation, user),
+    });
+    for (const [i, claim] of some.entries()) verdicts.set(claim, told[i]);
+  }
+  return claims.map((claim) => verdicts.get(claim));
+}
+
+async function judged(engine: Engine, claims: readonly Claim[], proofs: Proofs): Promise<readonly Verdict[]> {
+  const costs = new Costs();
+  costs.took('checks', 50, 1e9);
   const judge = new Judge(engine, { proofs, costs }, 'any', AbortSignal.timeout(60_000));
   const verdicts: Verdict[] = [];
   for await (const some of judge.on(claims.map(({ claim }) => claim))) verdicts.push(...some);

@@ -17,6 +17,7 @@ import { differ } from './differ.ts';
 
 /** The long run is `npm run test:proofs`. */
 const WORLDS = Number(process.env.PROOF_DIFFERENTIAL_WORLDS ?? 80);
+const ROUNDS = Number(process.env.PROOF_ROUNDS ?? 30);
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? 20_261_124);
 
 const openfga = realParts()?.openfga;
@@ -34,6 +35,7 @@ describe.skipIf(openfga === undefined)('verdicts by proofs and full checks of a 
     expect(lost).toEqual([]);
     expect(totals.proved).toBeGreaterThan(WORLDS / 2);
     expect(totals.provedByLies).toBeGreaterThan(WORLDS / 10);
+    expect(totals.listed).toBeGreaterThan(WORLDS / 2);
     expect(totals.whole).toBeGreaterThan(WORLDS / 2);
   });
 
@@ -178,6 +180,53 @@ describe.skipIf(openfga === undefined)('verdicts by proofs and full checks of a 
 
     it('and would, if a link counted longer than its round', async () => {
       expect(await secretAfterLeaving((store) => remembering(store.engine({})))).toEqual(['allowed']);
+    });
+
+    /** While anne leaves the group and then, for a moment, the secret is put there, she asks for it all the time. */
+    async function askedAllAlong(engineOf: (store: Store) => Engine) {
+      const yes = { begunAfterLeaving: 0, begunBefore: { links: 0, check: 0 } };
+      await withStore(start.slice(1), async (store) => {
+        const judge = judgeOf(engineOf(store), [...start, secret]);
+        for (let round = 0; round < ROUNDS; round += 1) {
+          await store.write([inGroup]);
+          const now = { left: false, over: false };
+          const ask = async (by: 'links' | 'check') => {
+            while (!now.over) {
+              const { left } = now;
+              const yesses =
+                by === 'links'
+                  ? (await verdictsOf(judge, [claimOn('document:secret')])).map(({ kind }) => kind)
+                  : await store.check({ contextual: [], context: {} }, [claimOn('document:secret')]);
+              if (!yesses.includes('allowed')) continue;
+              if (left) yes.begunAfterLeaving += 1;
+              else yes.begunBefore[by] += 1;
+            }
+          };
+          const asking = Promise.all([ask('links'), ask('links'), ask('check'), ask('check')]);
+          await store.delete([inGroup]);
+          now.left = true;
+          await store.write([secret]);
+          await verdictsOf(judge, [claimOn('document:open')]);
+          await store.delete([secret]);
+          now.over = true;
+          await asking;
+        }
+      });
+      return yes;
+    }
+
+    it(`who has left a group gets nothing that is put there while a call is under way (${ROUNDS} times)`, {
+      timeout: 600_000,
+    }, async () => {
+      const yes = await askedAllAlong((store) => store.engine({}));
+      console.log('yes to calls that began before the leaving was acknowledged', yes.begunBefore);
+      expect(yes.begunAfterLeaving).toBe(0);
+    });
+
+    it('and would, if links counted longer than one call', { timeout: 600_000 }, async () => {
+      expect(
+        (await askedAllAlong((store) => remembering(store.engine({})))).begunAfterLeaving,
+      ).toBeGreaterThan(0);
     });
 
     it('what has changed since the index was told is asked whole, and nobody loses by it', async () => {
