@@ -8,6 +8,7 @@ import { postgresCandidateIndex } from './adapters/postgres/search/candidate-ind
 import { storedTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { ensureVectorIndex, lacksVectorIndex } from './adapters/postgres/search/vector-index.ts';
 import { postgresSessions } from './adapters/postgres/sessions.ts';
+import { postgresUsedProofs } from './adapters/postgres/used-proofs.ts';
 import { repairLine } from './agreement/repair.ts';
 import type { Config } from './config.ts';
 import { chooseEngine } from './engine-parts.ts';
@@ -70,7 +71,6 @@ export async function openService(config: Config, onError: (error: unknown) => v
   const gates = openGates(config.maxRequestsInFlight);
   // Measured here, because search and the write path share it.
   const embeddings = measuredEmbeddings(await chooseEmbeddings(config), meter);
-  const identity = limitedIdentity(await chooseIdentity(config), config.rateLimitPerMinute);
   const openEngine = await chooseEngine(config, onError, (repair) => {
     meter.repaired(repair);
     const line = repairLine(repair);
@@ -78,6 +78,10 @@ export async function openService(config: Config, onError: (error: unknown) => v
   });
   const { database, ...store } = await openStore(config);
   try {
+    const identity = limitedIdentity(
+      await chooseIdentity(config, postgresUsedProofs(database)),
+      config.rateLimitPerMinute,
+    );
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
     if (config.database === undefined) {
       await useEmbeddingSpace(database, embeddings);

@@ -38,6 +38,8 @@ const environment = z.object({
   CLEARANCE_PROOFS_WATCHED: z.coerce.number().min(0).max(1).default(0.01),
   OIDC_ISSUER: z.string().optional(),
   OIDC_AUDIENCE: z.string().default('clearance'),
+  OIDC_ISSUERS: z.string().min(1).optional(),
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.url().optional(),
   EMBEDDING_MODEL: z.string().min(1).optional(),
@@ -71,7 +73,10 @@ export type Config = {
   readonly proofs: boolean;
   /** The share of what was allowed by proofs that is asked again whole. */
   readonly proofsWatched: number;
-  readonly oidc?: { readonly issuer: string; readonly audience: string };
+  /** One issuer, or the path of a file of them; absent: the development issuer. */
+  readonly oidc?: { readonly issuer: string; readonly audience: string } | { readonly file: string };
+  /** Where callers reach the service; absent: no token that is bound to a key is taken. */
+  readonly publicUrl?: string;
   readonly openai?: { readonly apiKey: string; readonly baseUrl?: string; readonly model: string };
 };
 
@@ -115,16 +120,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...(read.AUTHORIZATION_MODEL === undefined ? {} : { authorizationModel: read.AUTHORIZATION_MODEL }),
     ...databaseConfig(read),
     ...openfgaConfig(read),
-    ...(read.OIDC_ISSUER === undefined
-      ? {}
-      : { oidc: { issuer: read.OIDC_ISSUER, audience: read.OIDC_AUDIENCE } }),
+    ...oidcConfig(read),
+    ...(read.PUBLIC_URL === undefined ? {} : { publicUrl: read.PUBLIC_URL }),
     ...openaiConfig(read),
   });
 }
 
 function requireRealParts(read: Environment): void {
-  const needed = ['OIDC_ISSUER', 'DATABASE_URL', 'OPENFGA_API_URL'] as const;
+  const needed = ['DATABASE_URL', 'OPENFGA_API_URL'] as const;
   const missing: string[] = needed.filter((name) => read[name] === undefined);
+  if (read.OIDC_ISSUER === undefined && read.OIDC_ISSUERS === undefined) {
+    missing.push('OIDC_ISSUER (or OIDC_ISSUERS)');
+  }
   if (read.OPENFGA_API_TOKEN === undefined && read.OPENFGA_CLIENT_ID === undefined) {
     missing.push('OPENFGA_API_TOKEN (or OPENFGA_CLIENT_ID)');
   }
@@ -193,6 +200,18 @@ function openfgaCredentials(read: Environment): OpenFgaCredentials | undefined {
     );
   }
   return { kind: 'client', clientId, clientSecret, tokenIssuer, audience };
+}
+
+function oidcConfig({
+  OIDC_ISSUER: issuer,
+  OIDC_AUDIENCE,
+  OIDC_ISSUERS: file,
+}: Environment): Pick<Config, 'oidc'> {
+  if (issuer !== undefined && file !== undefined) {
+    throw new StartupError('Set OIDC_ISSUER, or OIDC_ISSUERS with a file of several, not both.');
+  }
+  if (file !== undefined) return { oidc: { file } };
+  return issuer === undefined ? {} : { oidc: { issuer, audience: OIDC_AUDIENCE } };
 }
 
 function openaiConfig(read: Environment): Pick<Config, 'openai'> {

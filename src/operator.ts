@@ -8,7 +8,7 @@ import { StartupError } from './types/errors.ts';
 export async function developmentToken({ dataDir, oidc }: Config, request: TokenRequest): Promise<string> {
   if (oidc !== undefined) {
     throw new StartupError(
-      `Tokens come from ${oidc.issuer}: unset OIDC_ISSUER to use the development issuer.`,
+      `Tokens come from ${'file' in oidc ? `the issuers in ${oidc.file}: unset OIDC_ISSUERS` : `${oidc.issuer}: unset OIDC_ISSUER`} to use the development issuer.`,
     );
   }
   return mintToken(await developmentKeys(dataDir), request);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { developmentIdentity } from './adapters/jwt/development-issuer.ts';
 import { developmentKeys } from './adapters/jwt/development-keys.ts';
 import { oidcIdentity } from './adapters/jwt/oidc.ts';
+import { onlyIssuer, readIssuers } from './adapters/jwt/trusted-issuer.ts';
 import { openAiEmbeddings } from './adapters/openai-embeddings/openai-embeddings.ts';
 import { misreadRelations } from './adapters/openfga/misread.ts';
 import { type EmbeddedStore, openEmbeddedStore } from './adapters/pglite/embedded-store.ts';
@@ -17,6 +18,7 @@ import type { Config } from './config.ts';
 import { type Model, modelFromDsl } from './evaluator/model.ts';
 import type { Embeddings } from './ports/embeddings.ts';
 import type { Identity } from './ports/identity.ts';
+import type { UsedProofs } from './ports/used-proofs.ts';
 import { StartupError } from './types/errors.ts';
 
 export type Store = { readonly database: Database; close(): Promise<void> };
@@ -97,8 +99,13 @@ export async function chooseEmbeddings({ openai }: Config): Promise<Embeddings> 
   return openai === undefined ? staticEmbeddings() : openAiEmbeddings(openai);
 }
 
-export async function chooseIdentity({ oidc, dataDir }: Config): Promise<Identity> {
-  return oidc === undefined ? developmentIdentity(await developmentKeys(dataDir)) : oidcIdentity(oidc);
+export async function chooseIdentity(
+  { oidc, dataDir, publicUrl }: Config,
+  used: UsedProofs,
+): Promise<Identity> {
+  if (oidc === undefined) return developmentIdentity(await developmentKeys(dataDir));
+  const issuers = 'file' in oidc ? await readIssuers(oidc.file) : [onlyIssuer(oidc.issuer, oidc.audience)];
+  return oidcIdentity(issuers, publicUrl === undefined ? undefined : { publicUrl, used });
 }
 
 export async function loadModel({ authorizationModel }: Config): Promise<Model> {

@@ -14,8 +14,8 @@ export function limitedIdentity(identity: Identity, perMinute: number): Identity
   const readers = new RateLimiterMemory({ points: perMinute, duration: 60 });
   const writers = new RateLimiterMemory({ points: perMinute * WRITER_FACTOR, duration: 60 });
   return {
-    async verify(token) {
-      const credentials = await identity.verify(token);
+    async verify(presented) {
+      const credentials = await identity.verify(presented);
       const limiter = mayWrite(credentials) ? writers : readers;
       try {
         await limiter.consume(keyOf(credentials.principal));

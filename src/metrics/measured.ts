@@ -11,7 +11,7 @@ import type { Meter } from './meter.ts';
 // Each port with its calls timed; what comes and goes is untouched.
 
 export function measuredIdentity(identity: Identity, { timed }: Meter): Identity {
-  return { verify: (token) => timed('authenticate', () => identity.verify(token)) };
+  return { verify: (presented) => timed('authenticate', () => identity.verify(presented)) };
 }
 
 export function measuredSessions(sessions: Sessions, { timed }: Meter): Sessions {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Decisions } from '../ports/audit.ts';
 import type { Identity } from '../ports/identity.ts';
 import { ClearanceError } from '../types/errors.ts';
+import type { Presented } from '../types/presented.ts';
 import { authenticate } from './authenticate.ts';
 import { inTime } from './in-time.ts';
 
@@ -20,18 +21,18 @@ export type DecisionResponse = z.infer<typeof decisionResponse>;
 /** What was decided and why, as the audit trail has it, for the scope `admin`. */
 export function readDecision(
   path: { readonly identity: Identity; readonly decisions: Decisions },
-  token: string | undefined,
+  presented: Presented | undefined,
   id: string,
 ): Promise<DecisionResponse> {
-  return inTime(inOrder(path, token, id));
+  return inTime(inOrder(path, presented, id));
 }
 
 async function inOrder(
   { identity, decisions }: Parameters<typeof readDecision>[0],
-  token: string | undefined,
+  presented: Presented | undefined,
   id: string,
 ): Promise<DecisionResponse> {
-  const { principal } = await authenticate(identity, token, 'admin');
+  const { principal } = await authenticate(identity, presented, 'admin');
   const found = await decisions.find(principal.tenant, id);
   if (found === undefined) throw new ClearanceError('not_found', 'No such decision.');
   const { at, event, issuer, subject, actor, details } = found;

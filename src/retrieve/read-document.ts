@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ClearanceError } from '../types/errors.ts';
+import type { Presented } from '../types/presented.ts';
 import { authenticate } from './authenticate.ts';
 import { enforce } from './enforce.ts';
 import { inTime } from './in-time.ts';
@@ -23,14 +24,18 @@ export type DocumentResponse = z.infer<typeof documentResponse>;
 /** One whole document, by the same steps as a search. Absent, hidden and forbidden are one and the same 404. */
 export function readDocument(
   path: ReadPath,
-  token: string | undefined,
+  presented: Presented | undefined,
   id: string,
 ): Promise<DocumentResponse> {
-  return inTime(inOrder(path, token, id));
+  return inTime(inOrder(path, presented, id));
 }
 
-async function inOrder(path: ReadPath, token: string | undefined, id: string): Promise<DocumentResponse> {
-  const { principal } = await authenticate(path.identity, token, 'retrieve');
+async function inOrder(
+  path: ReadPath,
+  presented: Presented | undefined,
+  id: string,
+): Promise<DocumentResponse> {
+  const { principal } = await authenticate(path.identity, presented, 'retrieve');
   const document = path.index.openDocument(principal.tenant, id);
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
   const { passages, shortfall } = await release(path, clearance, { event: 'read_document', details: {} });

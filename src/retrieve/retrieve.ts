@@ -4,6 +4,7 @@ import type { CandidateIndex, Route } from '../ports/search.ts';
 import type { Sessions } from '../ports/sessions.ts';
 import { ClearanceError } from '../types/errors.ts';
 import { parseFilter } from '../types/filter.ts';
+import type { Presented } from '../types/presented.ts';
 import { readersOf } from '../types/principal.ts';
 import { parseRetrieveRequest, type RetrieveRequest, type RetrieveResponse } from '../types/retrieval.ts';
 import { authenticate } from './authenticate.ts';
@@ -30,19 +31,19 @@ const DEADLINE_MS = 20_000;
 /** The read path: every door's retrieval is this function. */
 export function retrieve(
   path: ReadPath,
-  token: string | undefined,
+  presented: Presented | undefined,
   input: RetrieveRequest,
 ): Promise<RetrieveResponse> {
-  return inTime(inOrder(path, token, input));
+  return inTime(inOrder(path, presented, input));
 }
 
 async function inOrder(
   path: ReadPath,
-  token: string | undefined,
+  presented: Presented | undefined,
   input: RetrieveRequest,
 ): Promise<RetrieveResponse> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  const { principal, scopes } = await authenticate(path.identity, token, 'retrieve');
+  const { principal, scopes } = await authenticate(path.identity, presented, 'retrieve');
   const { query, k, session_id, filter, exactness, debug } = parseRetrieveRequest(input);
   if (debug && !scopes.has('admin')) {
     throw new ClearanceError('forbidden', '"debug" needs a token with the scope "admin".');

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Branded } from './brand.ts';
 
 /** Who a request acts for. Made only by verifying a token, so its parts are trusted from here on. */
@@ -20,6 +21,13 @@ export function readersOf({ subject, actor }: Principal): readonly string[] {
 
 /** Of a token that names none. */
 export const DEFAULT_TENANT = 'default';
+
+export const tenantName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9-]{0,62}$/,
+    'must be 1 to 63 lower-case letters, digits and hyphens, no hyphen first',
+  );
 
 export const scopes = ['retrieve', 'ingest', 'admin'] as const;
 export type Scope = (typeof scopes)[number];

@@ -74,7 +74,7 @@ describe('tokens', () => {
   it.each(rows)('refuses %s', async (_, make, detail) => {
     const answer = await http.send('POST', '/v1/retrieve', { token: await make(), json: { query: 'known' } });
     expect(problemOf(answer)).toEqual(aProblem(401, 'unauthenticated', detail));
-    expect(answer.headers['www-authenticate']).toBe('Bearer');
+    expect(answer.headers['www-authenticate']).toBe('Bearer, DPoP');
     expect(answer.text).not.toContain('A known document.');
   });
 

@@ -1,13 +1,18 @@
 import { createHmac } from 'node:crypto';
 import { createLocalJWKSet } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { onlyIssuer } from '../../src/adapters/jwt/trusted-issuer.ts';
 import { jwtIdentity } from '../../src/adapters/jwt/verify.ts';
 import type { Identity } from '../../src/ports/identity.ts';
+import { serveHttp } from '../support/http.ts';
+import { openTestService } from '../support/service.ts';
 import { assemble, type SigningKey, sign, signingKey, startIssuer } from './issuer.ts';
 
 const ISSUER = 'https://login.example.com/';
 const now = () => Math.floor(Date.now() / 1_000);
 const good = () => ({ iss: ISSUER, aud: 'clearance', sub: 'anne', scope: 'retrieve', exp: now() + 60 });
+const rfc9068 = () => ({ ...good(), client_id: 'app', iat: now(), jti: 'unique' });
+const trusted = onlyIssuer(ISSUER, 'clearance');
 const without = (claim: string) =>
   Object.fromEntries(Object.entries(good()).filter(([name]) => name !== claim));
 
@@ -19,15 +24,15 @@ beforeAll(async () => {
   key = await signingKey('key-1');
   stranger = await signingKey('key-1');
   const rsa = await signingKey('key-rsa', 'RS256');
-  identity = jwtIdentity({
-    issuer: ISSUER,
-    audience: 'clearance',
-    key: createLocalJWKSet({ keys: [key.jwk, rsa.jwk] }),
-  });
+  identity = jwtIdentity([{ trusted, key: createLocalJWKSet({ keys: [key.jwk, rsa.jwk] }) }]);
 });
+
+/** Every token that was refused. */
+const attacks = new Set<string>();
 
 /** The message that a token is refused with, which never quotes it. */
 async function refusalOf(token: string): Promise<string> {
+  attacks.add(token);
   const error: unknown = await identity.verify(token).then(
     () => expect.unreachable('the token was taken'),
     (reason: unknown) => reason,
@@ -49,12 +54,8 @@ describe('a good token', () => {
 
   it.each(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])('is taken under %s', async (alg) => {
     const other = await signingKey('other', alg);
-    const takes = jwtIdentity({
-      issuer: ISSUER,
-      audience: 'clearance',
-      key: createLocalJWKSet({ keys: [other.jwk] }),
-    });
-    const token = await sign(other, { ...good(), aud: ['someone-else', 'clearance'] }, { typ: 'at+JWT' });
+    const takes = jwtIdentity([{ trusted, key: createLocalJWKSet({ keys: [other.jwk] }) }]);
+    const token = await sign(other, { ...rfc9068(), aud: ['someone-else', 'clearance'] }, { typ: 'at+JWT' });
     await expect(takes.verify(token)).resolves.toMatchObject({ principal: { subject: 'user:anne' } });
   });
 
@@ -113,8 +114,18 @@ describe('the signature', () => {
   });
 
   it('of something that is no access token', async () => {
-    expect(await refusalOf(await sign(key, good(), { typ: 'logout+jwt' }))).toMatch(/not an access token/);
+    for (const typ of ['logout+jwt', 'secevent+jwt', 'dpop+jwt', 'jwe', 7, null]) {
+      expect(await refusalOf(await sign(key, good(), { typ }))).toMatch(/not an access token/);
+    }
   });
+
+  it.each(['client_id', 'iat', 'jti', 'sub'])(
+    'of an access token by its type, without its %s',
+    async (claim) => {
+      const claims = Object.fromEntries(Object.entries(rfc9068()).filter(([name]) => name !== claim));
+      expect(await refusalOf(await sign(key, claims, { typ: 'at+jwt' }))).toMatch(`no claim "${claim}"`);
+    },
+  );
 });
 
 describe('the claims', () => {
@@ -146,6 +157,19 @@ describe('the claims', () => {
     ["the administrators' source", () => ({ ...good(), scope: 'ingest', source: 'admin' }), /admin/],
     ['ingest without source', () => ({ ...good(), scope: 'retrieve ingest' }), /"source"/],
     ['a source with a line break', () => ({ ...good(), source: 'hr\nit' }), /"source" is not usable/],
+    ['an ID token, by its nonce', () => ({ ...good(), nonce: 'n' }), /not an access token.*"nonce"/],
+    ['an ID token, by its hash', () => ({ ...good(), at_hash: 'h' }), /not an access token.*"at_hash"/],
+    ['an ID token of Keycloak', () => ({ ...good(), typ: 'ID' }), /not an access token.*"typ"/],
+    ['a refresh token of Keycloak', () => ({ ...good(), typ: 'Refresh' }), /not an access token.*"typ"/],
+    ['an ID token of Cognito', () => ({ ...good(), token_use: 'id' }), /not an access token.*"token_use"/],
+    ['a logout token', () => ({ ...good(), events: {} }), /not an access token.*"events"/],
+    ['one issued in the future', () => ({ ...good(), iat: now() + 60 }), /in the future/],
+    ['a time of issue that is no number', () => ({ ...good(), iat: 'now' }), /"iat" is not usable/],
+    ['a client that is no text', () => ({ ...good(), client_id: 7 }), /"client_id" is not usable/],
+    ['one bound to a key', () => ({ ...good(), cnf: { jkt: 'x'.repeat(43) } }), /bound to a key: send it as/],
+    ['one bound to a certificate', () => ({ ...good(), cnf: { 'x5t#S256': 'x' } }), /other means than DPoP/],
+    ['one bound to nothing', () => ({ ...good(), cnf: {} }), /other means than DPoP/],
+    ['one bound to null', () => ({ ...good(), cnf: null }), /other means than DPoP/],
     ['a tenant with capitals', () => ({ ...good(), tenant: 'Acme' }), /"tenant" is not usable/],
     ['a tenant that is a path', () => ({ ...good(), tenant: '../acme' }), /"tenant" is not usable/],
   ])('%s', async (_, claims, because) => {
@@ -202,5 +226,31 @@ describe('what is no token', () => {
     expect(token.length).toBeGreaterThan(8_192);
     expect(await refusalOf(token)).toMatch(/longer than 8192/);
     expect(await refusalOf('x'.repeat(10_000_000))).toMatch(/longer than 8192/);
+  });
+});
+
+describe('all of them over HTTP', () => {
+  it('are answered 401, alike but for what they are told', async () => {
+    const service = await openTestService();
+    const http = await serveHttp({ ...service, read: { ...service.read, identity } });
+    // What can be sent in a header at all: text of ASCII, and no more than Node reads.
+    const sent = [...attacks].filter((token) => /^[!-~]{1,15000}$/.test(token));
+    expect(sent.length).toBeGreaterThan(60);
+    const times: number[] = [];
+    for (const token of sent) {
+      const begin = performance.now();
+      const { status, body, headers } = await http.send('POST', '/v1/retrieve', {
+        token,
+        json: { query: 'x' },
+      });
+      times.push(performance.now() - begin);
+      expect({ status, code: body.code }).toEqual({ status: 401, code: 'unauthenticated' });
+      expect(Object.keys(headers).toSorted()).toEqual(
+        ['connection', 'content-length', 'content-type', 'www-authenticate'].toSorted(),
+      );
+    }
+    console.log(`${sent.length} attacks, the slowest answered in ${Math.max(...times).toFixed(1)} ms`);
+    await http.close();
+    await service.close();
   });
 });

@@ -32,12 +32,16 @@ function encode(value: unknown): string {
 /** An OpenID Connect issuer on this machine: its routes can be changed while it runs, and its requests are counted. */
 export async function startIssuer() {
   const routes = new Map<string, unknown>();
+  const redirects = new Map<string, string>();
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const path = request.url ?? '';
     requests.push(path);
     const found = routes.has(path);
-    response.writeHead(found ? 200 : 404, { 'content-type': 'application/json' });
+    const moved = redirects.get(path);
+    if (moved !== undefined) response.setHeader('location', moved);
+    const status = moved === undefined ? (found ? 200 : 404) : 302;
+    response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify(routes.get(path) ?? {}));
   });
   await new Promise<void>((resolve) => {
@@ -52,6 +56,12 @@ export async function startIssuer() {
     },
     publishes(...keys: SigningKey[]) {
       routes.set('/keys', { keys: keys.map(({ jwk }) => jwk) });
+    },
+    answers(path: string, answer: unknown) {
+      routes.set(path, answer);
+    },
+    redirects(from: string, to: string) {
+      redirects.set(from, to);
     },
     async stop() {
       server.closeAllConnections();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { oidcIdentity } from '../../src/adapters/jwt/oidc.ts';
+import { onlyIssuer } from '../../src/adapters/jwt/trusted-issuer.ts';
 import { StartupError } from '../../src/types/errors.ts';
 import { type SigningKey, sign, signingKey, startIssuer } from './issuer.ts';
 
@@ -19,7 +20,10 @@ afterEach(async () => {
   await issuer.stop();
 });
 
-const start = () => oidcIdentity({ issuer: issuer.url, audience: 'clearance' });
+const start = () => oidcIdentity([onlyIssuer(issuer.url, 'clearance')]);
+
+/** After it could not be read, an issuer is left alone for 5 s. */
+const laterOn = () => vi.setSystemTime(Date.now() + 6_000);
 
 async function tokenOf(signer: SigningKey): Promise<string> {
   const exp = Math.floor(Date.now() / 1_000) + 600;
@@ -93,6 +97,7 @@ describe('an OIDC issuer', () => {
     for (const mistake of mistakes) {
       issuer.discovers(mistake);
       await expect(identity.verify(token)).rejects.toMatchObject(unreadable);
+      laterOn();
     }
     issuer.discovers();
     await expect(identity.verify(token)).resolves.toBeDefined();
@@ -105,6 +110,61 @@ describe('an OIDC issuer', () => {
     await expect(identity.verify(token)).rejects.toMatchObject(unreadable);
   });
 
+  it('that is down is not asked again by each token that comes', async () => {
+    const identity = start();
+    const token = await tokenOf(key);
+    issuer.discovers({ jwks_uri: `${issuer.url}/nowhere` });
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      await expect(identity.verify(token)).rejects.toMatchObject(unreadable);
+    }
+    expect(issuer.requests).toEqual(['/.well-known/openid-configuration', '/nowhere']);
+    issuer.discovers();
+    laterOn();
+    await expect(identity.verify(token)).resolves.toBeDefined();
+  });
+
+  it('is asked for its keys once in half a minute, however many unknown ones are named at once', async () => {
+    const identity = start();
+    await identity.verify(await tokenOf(key));
+    const flood = async () => {
+      const tokens = await Promise.all(
+        Array.from({ length: 200 }, async (_, i) => tokenOf({ ...key, kid: `made-up-${i}` })),
+      );
+      const answers = await Promise.allSettled(tokens.map((token) => identity.verify(token)));
+      expect(answers.filter(({ status }) => status === 'fulfilled')).toEqual([]);
+    };
+    const keysRead = () => issuer.requests.filter((path) => path === '/keys').length;
+    for (const [seconds, reads] of [
+      [0, 1],
+      [20, 1],
+      [11, 2],
+      [20, 2],
+      [11, 3],
+    ] as const) {
+      vi.setSystemTime(Date.now() + seconds * 1_000);
+      await flood();
+      expect(keysRead()).toBe(reads);
+    }
+  });
+
+  it.each([
+    ['more keys than anyone has', { keys: Array.from({ length: 101 }, () => ({ kty: 'EC' })) }],
+    ['a flood', { keys: [], padding: 'x'.repeat(300_000) }],
+    ['no keys', {}],
+    ['keys that are none', { keys: [7] }],
+  ])('that answers with %s lets no one in', async (_, answer) => {
+    const identity = start();
+    issuer.answers('/keys', answer);
+    await expect(identity.verify(await tokenOf(key))).rejects.toMatchObject(unreadable);
+  });
+
+  it('whose keys are elsewhere by a redirect lets no one in', async () => {
+    const identity = start();
+    issuer.discovers({ jwks_uri: `${issuer.url}/moved` });
+    issuer.redirects('/moved', '/keys');
+    await expect(identity.verify(await tokenOf(key))).rejects.toMatchObject(unreadable);
+  });
+
   it('that publishes a symmetric key gives nobody a way in', async () => {
     const identity = start();
     issuer.publishes({ ...key, jwk: { kty: 'oct', k: 'c2VjcmV0', kid: 'first', alg: 'HS256' } });
@@ -114,7 +174,7 @@ describe('an OIDC issuer', () => {
   it.each(['http://login.example.com', 'login.example.com', 'ftp://x', '', 'http://localhost.evil.com'])(
     '%j is refused at start',
     (url) => {
-      expect(() => oidcIdentity({ issuer: url, audience: 'clearance' })).toThrow(StartupError);
+      expect(() => oidcIdentity([onlyIssuer(url, 'clearance')])).toThrow(StartupError);
     },
   );
 });

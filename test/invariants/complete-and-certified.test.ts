@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { readClaims } from '../../src/adapters/jwt/claims.ts';
+import { onlyIssuer } from '../../src/adapters/jwt/trusted-issuer.ts';
 import type { Candidate, CandidateSearch, RankedDocument } from '../../src/ports/search.ts';
 import { enforce } from '../../src/retrieve/enforce.ts';
 import type { Principal } from '../../src/types/principal.ts';
 
-const { principal }: { principal: Principal } = readClaims({ sub: 'anne', scope: 'retrieve' }, 'test');
+const { principal }: { principal: Principal } = readClaims(
+  { sub: 'anne', scope: 'retrieve' },
+  onlyIssuer('test', 'any'),
+);
 const ranked = (documentId: string, score: number): RankedDocument => ({ documentId, version: 1, score });
 const chunk = (documentId: string, chunkId: string, score: number): Candidate => ({
   ...ranked(documentId, score),

@@ -1,13 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { createLocalJWKSet, SignJWT } from 'jose';
 import type { Identity } from '../../ports/identity.ts';
 import { ClearanceError, StartupError } from '../../types/errors.ts';
 import type { Scope } from '../../types/principal.ts';
 import { readClaims } from './claims.ts';
 import { DEVELOPMENT_ALGORITHM, type DevelopmentKeys } from './development-keys.ts';
+import { onlyIssuer } from './trusted-issuer.ts';
 import { jwtIdentity } from './verify.ts';
 
 const ISSUER = 'clearance-development';
 const AUDIENCE = 'clearance';
+const trusted = onlyIssuer(ISSUER, AUDIENCE);
 
 export type TokenRequest = {
   /** The `sub` claim: `anne`, not `user:anne`. */
@@ -30,13 +33,15 @@ export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): P
   }
   const claims = {
     sub: subject,
+    client_id: 'clearance-token',
+    jti: randomUUID(),
     ...(actor !== undefined && { act: { sub: actor } }),
     scope: scopes.join(' '),
     ...(source !== undefined && { source }),
     ...(tenant !== undefined && { tenant }),
   };
   try {
-    readClaims(claims, ISSUER);
+    readClaims(claims, trusted);
   } catch (error) {
     if (error instanceof ClearanceError) throw new StartupError(error.message, { cause: error });
     throw error;
@@ -53,9 +58,5 @@ export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): P
 
 /** For development only: whoever can read the data folder can be anyone. */
 export function developmentIdentity(keys: DevelopmentKeys): Identity {
-  return jwtIdentity({
-    issuer: ISSUER,
-    audience: AUDIENCE,
-    key: createLocalJWKSet({ keys: [keys.publicJwk] }),
-  });
+  return jwtIdentity([{ trusted, key: createLocalJWKSet({ keys: [keys.publicJwk] }) }]);
 }

@@ -12,7 +12,8 @@ export const problem = z.object({
 });
 
 export function sendProblem(reply: FastifyReply, error: ClearanceError): FastifyReply {
-  if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+  // RFC 9449, section 7.1.
+  if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer, DPoP');
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
   return reply
     .code(error.status)

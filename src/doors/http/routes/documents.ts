@@ -5,7 +5,8 @@ import { documentBody, parseDocument } from '../../../../ingest/parse.ts';
 import { writerOf } from '../../../../ingest/writer.ts';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
-import { bearerToken } from '../bearer.ts';
+import type { Presented } from '../../../types/presented.ts';
+import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
 type ById = { Params: { id: string } };
@@ -14,8 +15,8 @@ export function documentRoutes(
   app: FastifyInstance,
   { read, write }: { read: ReadPath; write: WritePath },
 ): void {
-  const writer = async (token: string | undefined) =>
-    writerOf(await authenticate(read.identity, token, 'ingest', 'admin'));
+  const writer = async (presented: Presented | undefined) =>
+    writerOf(await authenticate(read.identity, presented, 'ingest', 'admin'));
   const errors = { '4xx': problem, '5xx': problem };
 
   app.put<ById>(
@@ -28,7 +29,7 @@ export function documentRoutes(
       },
     },
     async (request, reply) => {
-      const as = await writer(bearerToken(request));
+      const as = await writer(presentedBy(request));
       const { created, ...outcome } = await putDocument(
         write,
         as,
@@ -47,7 +48,7 @@ export function documentRoutes(
       },
     },
     async (request, reply) => {
-      const outcome = await deleteDocument(write, await writer(bearerToken(request)), request.params.id);
+      const outcome = await deleteDocument(write, await writer(presentedBy(request)), request.params.id);
       return outcome === 'deleted' ? reply.code(204).send() : reply.code(202).send({ status: outcome });
     },
   );

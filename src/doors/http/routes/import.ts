@@ -6,8 +6,8 @@ import { writerOf } from '../../../../ingest/writer.ts';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import { ClearanceError, describeError } from '../../../types/errors.ts';
-import { bearerToken } from '../bearer.ts';
 import { addNdjsonParser } from '../body.ts';
+import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
 /** In a scope of its own, for nothing else takes NDJSON. */
@@ -25,7 +25,7 @@ export function importRoutes(
       },
     },
     async (request, reply) => {
-      const as = writerOf(await authenticate(read.identity, bearerToken(request), 'ingest', 'admin'));
+      const as = writerOf(await authenticate(read.identity, presentedBy(request), 'ingest', 'admin'));
       const { body } = request;
       if (!(body instanceof Readable)) {
         throw new ClearanceError('unsupported_media_type', 'Send an import as application/x-ndjson.');

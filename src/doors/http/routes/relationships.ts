@@ -6,7 +6,7 @@ import { writeRelationships } from '../../../../ingest/write-relationships.ts';
 import { writerOf } from '../../../../ingest/writer.ts';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
-import { bearerToken } from '../bearer.ts';
+import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
 export function relationshipRoutes(
@@ -23,7 +23,7 @@ export function relationshipRoutes(
       },
     },
     async (request) => {
-      const credentials = await authenticate(read.identity, bearerToken(request), 'admin');
+      const credentials = await authenticate(read.identity, presentedBy(request), 'admin');
       return writeRelationships(write, writerOf(credentials), request.body);
     },
   );

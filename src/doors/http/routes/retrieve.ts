@@ -3,7 +3,7 @@ import { decisionResponse, readDecision } from '../../../retrieve/read-decision.
 import { documentResponse, readDocument } from '../../../retrieve/read-document.ts';
 import { type ReadPath, retrieve } from '../../../retrieve/retrieve.ts';
 import { type RetrieveRequest, retrieveRequest, retrieveResponse } from '../../../types/retrieval.ts';
-import { bearerToken } from '../bearer.ts';
+import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
 export function retrieveRoutes(app: FastifyInstance, read: ReadPath): void {
@@ -16,7 +16,7 @@ export function retrieveRoutes(app: FastifyInstance, read: ReadPath): void {
         response: { 200: retrieveResponse, '4xx': problem, '5xx': problem },
       },
     },
-    (request) => retrieve(read, bearerToken(request), request.body),
+    (request) => retrieve(read, presentedBy(request), request.body),
   );
 
   app.get<{ Params: { id: string } }>(
@@ -27,7 +27,7 @@ export function retrieveRoutes(app: FastifyInstance, read: ReadPath): void {
         response: { 200: documentResponse, '4xx': problem, '5xx': problem },
       },
     },
-    (request) => readDocument(read, bearerToken(request), request.params.id),
+    (request) => readDocument(read, presentedBy(request), request.params.id),
   );
 
   app.get<{ Params: { id: string } }>(
@@ -38,6 +38,6 @@ export function retrieveRoutes(app: FastifyInstance, read: ReadPath): void {
         response: { 200: decisionResponse, '4xx': problem, '5xx': problem },
       },
     },
-    (request) => readDecision(read, bearerToken(request), request.params.id),
+    (request) => readDecision(read, presentedBy(request), request.params.id),
   );
 }

@@ -4,7 +4,7 @@ import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import { endSession, startSession } from '../../../retrieve/session.ts';
 import { parseInput } from '../../../types/parse.ts';
-import { bearerToken } from '../bearer.ts';
+import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
 /** Empty: whoever names a subject here must not believe that it counts. */
@@ -28,7 +28,7 @@ export function sessionRoutes(app: FastifyInstance, { identity, sessions }: Read
       },
     },
     async (request, reply) => {
-      const { principal } = await authenticate(identity, bearerToken(request), 'retrieve');
+      const { principal } = await authenticate(identity, presentedBy(request), 'retrieve');
       parseInput(sessionRequest, request.body);
       const session = await startSession(sessions, principal);
       return reply.code(201).send({
@@ -44,7 +44,7 @@ export function sessionRoutes(app: FastifyInstance, { identity, sessions }: Read
     '/v1/sessions/:id',
     { schema: { summary: 'Ends a conversation', response: { 204: z.null(), '4xx': problem } } },
     async (request, reply) => {
-      const { principal } = await authenticate(identity, bearerToken(request), 'retrieve');
+      const { principal } = await authenticate(identity, presentedBy(request), 'retrieve');
       await endSession(sessions, principal, request.params.id);
       return reply.code(204).send();
     },
