@@ -7,6 +7,7 @@ import { importRelationships } from '../ingest/import-relationships.ts';
 import { tuple } from '../ingest/parse.ts';
 import { writeRelationships } from '../ingest/write-relationships.ts';
 import type { Writer } from '../ingest/writer.ts';
+import { registerAgent } from '../src/agents/registry.ts';
 import { type ClearanceClient, clearanceClient } from '../src/client/client.ts';
 import { openService, type Service } from '../src/compose.ts';
 import { type Config, readConfig } from '../src/config.ts';
@@ -23,13 +24,14 @@ const { company, people, agent, revoked, questions } = z
   .object({
     company: z.string(),
     people: z.tuple([person], person),
-    agent: person.extend({ acts_for: z.string() }),
+    agent: person.extend({ acts_for: z.string(), owner: z.string() }),
     revoked: person.extend({ left: z.string() }),
     questions: z.tuple([z.string()], z.string()),
   })
   .parse(JSON.parse(readFileSync(corpus('people.json'), 'utf8')));
 
 const K = 3;
+const YEAR_MS = 365 * 24 * 60 * 60 * 1_000;
 
 try {
   await run(readConfig(process.env));
@@ -46,6 +48,12 @@ async function run(config: Config): Promise<void> {
   const app = await httpServer(service);
   try {
     const operator = await operatorOf(config);
+    await registerAgent(service.registry, operator.principal, agent.id, {
+      owner: `user:${agent.owner}`,
+      purpose: agent.role,
+      risk_class: 'low',
+      expires_at: new Date(Date.now() + YEAR_MS).toISOString(),
+    });
     await ingestCorpus(service, operator);
     const url = await app.listen({ host: '127.0.0.1', port: 0 });
     const client = async (subject: string, actor?: string) => {

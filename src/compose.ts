@@ -1,5 +1,6 @@
 import type { WritePath } from '../ingest/ingest.ts';
 import { startOutboxWorker } from '../ingest/publish.ts';
+import { postgresAgents } from './adapters/postgres/agents.ts';
 import { postgresAuditLog, postgresDecisions } from './adapters/postgres/audit.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { requireEmbeddingSpace, useEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
@@ -9,6 +10,8 @@ import { storedTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { ensureVectorIndex, lacksVectorIndex } from './adapters/postgres/search/vector-index.ts';
 import { postgresSessions } from './adapters/postgres/sessions.ts';
 import { postgresUsedProofs } from './adapters/postgres/used-proofs.ts';
+import { knownAgents } from './agents/known-agents.ts';
+import type { Registry } from './agents/registry.ts';
 import { repairLine } from './agreement/repair.ts';
 import type { Config } from './config.ts';
 import { chooseEngine } from './engine-parts.ts';
@@ -30,6 +33,7 @@ import { type ProofWatch, watchProofs } from './retrieve/watch-proofs.ts';
 export type Service = {
   readonly read: ReadPath;
   readonly write: WritePath;
+  readonly registry: Registry;
   readonly meter: Meter;
   readonly gates: Gates;
   /** What a scrape of the metrics looks up. */
@@ -78,10 +82,9 @@ export async function openService(config: Config, onError: (error: unknown) => v
   });
   const { database, ...store } = await openStore(config);
   try {
-    const identity = limitedIdentity(
-      await chooseIdentity(config, postgresUsedProofs(database)),
-      config.rateLimitPerMinute,
-    );
+    const agents = postgresAgents(database);
+    const tokens = await chooseIdentity(config, postgresUsedProofs(database));
+    const identity = knownAgents(limitedIdentity(tokens, config.rateLimitPerMinute), agents);
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
     if (config.database === undefined) {
       await useEmbeddingSpace(database, embeddings);
@@ -142,6 +145,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
     return {
       read,
       write,
+      registry: { agents, audit: shared.audit },
       meter,
       gates,
       sources: {

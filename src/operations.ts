@@ -2,6 +2,7 @@ import { openFgaClient } from './adapters/openfga/client.ts';
 import { openFgaFeed } from './adapters/openfga/feed.ts';
 import { openFgaGenerations } from './adapters/openfga/generations.ts';
 import { openFgaRelationships } from './adapters/openfga/relationships.ts';
+import { postgresAgents } from './adapters/postgres/agents.ts';
 import { postgresAuditLog } from './adapters/postgres/audit.ts';
 import type { Database } from './adapters/postgres/database.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
@@ -13,6 +14,7 @@ import type { Tuning } from './adapters/postgres/search/choose-route.ts';
 import { measureTuning } from './adapters/postgres/search/measure-tuning.ts';
 import { storeTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
+import type { Registry } from './agents/registry.ts';
 import type { Sides } from './agreement/compare.ts';
 import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
 import type { Config } from './config.ts';
@@ -47,6 +49,19 @@ export async function migrateParts(
   }
   if (config.database === undefined && config.openfga === undefined) {
     say('Nothing to do: the embedded store and engine bring themselves up to date.');
+  }
+}
+
+/** What the store has of agents, for as long as `work` takes. */
+export async function withRegistry<T>(config: Config, work: (registry: Registry) => Promise<T>): Promise<T> {
+  const store = await openStore(config);
+  try {
+    return await work({
+      agents: postgresAgents(store.database),
+      audit: postgresAuditLog(store.database),
+    });
+  } finally {
+    await store.close();
   }
 }
 

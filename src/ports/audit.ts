@@ -8,6 +8,8 @@ export type AuditRecord = {
     | 'write_document'
     | 'delete_document'
     | 'write_relationships'
+    | 'write_agent'
+    | 'delete_agent'
     | 'reconcile';
   readonly issuer: string;
   readonly subject: string;

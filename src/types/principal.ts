@@ -19,6 +19,15 @@ export function readersOf({ subject, actor }: Principal): readonly string[] {
   return actor === undefined ? [subject] : [subject, actor];
 }
 
+const AGENT = 'agent:';
+
+/** The agents among them, without their type: the one that asks for a person, or by itself. */
+export function agentsOf(principal: Principal): readonly string[] {
+  return readersOf(principal)
+    .filter((reader) => reader.startsWith(AGENT))
+    .map((agent) => agent.slice(AGENT.length));
+}
+
 /** Of a token that names none. */
 export const DEFAULT_TENANT = 'default';
 

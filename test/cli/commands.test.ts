@@ -68,7 +68,7 @@ describe('a mistake of the operator', () => {
       'production mode',
       ['serve'],
       { CLEARANCE_MODE: 'production' },
-      /Production mode needs an OIDC issuer.*Missing: OIDC_ISSUER, DATABASE_URL, OPENFGA_API_URL/,
+      /Production mode needs an OIDC issuer.*Missing: DATABASE_URL, OPENFGA_API_URL, OIDC_ISSUER/,
     ],
     ['an unknown mode', ['serve'], { CLEARANCE_MODE: 'prod' }, /CLEARANCE_MODE/],
     ['no Postgres', ['serve'], { DATABASE_URL: 'mysql://x' }, /DATABASE_URL: must look like postgres:/],

@@ -247,16 +247,21 @@ describe('/openapi.json', () => {
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
     );
     expect(routes.toSorted()).toEqual([
+      'DELETE /v1/agents/{id}',
       'DELETE /v1/documents/{id}',
       'DELETE /v1/sessions/{id}',
       'GET /healthz',
       'GET /readyz',
+      'GET /v1/agents',
+      'GET /v1/agents/{id}',
       'GET /v1/decisions/{id}',
       'GET /v1/documents/{id}',
+      'PATCH /v1/agents/{id}',
       'POST /v1/documents/import',
       'POST /v1/relationships',
       'POST /v1/retrieve',
       'POST /v1/sessions',
+      'PUT /v1/agents/{id}',
       'PUT /v1/documents/{id}',
     ]);
     for (const [path, operations] of Object.entries(paths)) {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/parts/free-port.ts';
 import { httpServer } from '../../src/doors/http/server.ts';
 import { seed } from '../real/seed.ts';
-import { openTestService, type TestService } from '../support/service.ts';
+import { knowAgent, openTestService, type TestService } from '../support/service.ts';
 import { API, REDIRECT_URI, startProvider, TOKEN_EXCHANGE } from './provider.ts';
 
 let provider: Awaited<ReturnType<typeof startProvider>>;
@@ -19,6 +19,7 @@ beforeAll(async () => {
   service = await openTestService({ OIDC_ISSUER: provider.url, PUBLIC_URL: url });
   app = await httpServer(service, 'silent');
   await app.listen({ host: '127.0.0.1', port });
+  await knowAgent(service.registry, 'support-bot');
   await seed(service.write, service.config, {
     relationships: [],
     documents: [

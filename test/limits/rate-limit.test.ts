@@ -15,7 +15,7 @@ let unlimited: Http;
 beforeAll(async () => {
   parts = await openParts();
   const identity = limitedIdentity(parts.read.identity, PER_MINUTE);
-  limited = await serveHttp({ read: { ...parts.read, identity }, write: parts.write, ready });
+  limited = await serveHttp({ ...parts, read: { ...parts.read, identity }, ready });
   unlimited = await serveHttp({ ...parts, ready });
 });
 afterAll(async () => {

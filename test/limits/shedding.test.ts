@@ -39,6 +39,7 @@ afterEach(async () => {
 const partsWith = (more: Partial<HttpParts>): HttpParts => ({
   read: { ...parts.read, engine: blocked.engine },
   write: parts.write,
+  registry: parts.registry,
   ready: async () => ({ pendingSteps: 0, oldestSeconds: 0 }),
   ...more,
 });

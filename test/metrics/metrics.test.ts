@@ -25,6 +25,7 @@ beforeAll(async () => {
       { ...parts.write, embeddings: measuredEmbeddings(parts.write.embeddings, meter) },
       meter,
     ),
+    registry: parts.registry,
     ready: async () => ({ pendingSteps: 0, oldestSeconds: 0 }),
     gates,
     meter,

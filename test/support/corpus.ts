@@ -6,6 +6,7 @@ import { openService } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { operatorOf } from '../../src/operator.ts';
 import { root } from './cli.ts';
+import { knowAgent } from './service.ts';
 
 export const corpus = (name: string): string => join(root, 'demo/corpus', name);
 
@@ -19,12 +20,13 @@ type Expected = {
 };
 export const expected = JSON.parse(readFileSync(corpus('expected.json'), 'utf8')) as Expected;
 
-/** Makes a data folder that holds the demo's documents and relationships, without those of who has left. */
+/** Makes a data folder that holds the demo's documents, relationships and agent, without those of who has left. */
 export async function ingestCorpus(dataDir: string): Promise<Config> {
   const config = readConfig({ CLEARANCE_DATA_DIR: dataDir });
   const service = await openService(config, () => undefined);
   try {
     const operator = await operatorOf(config);
+    await knowAgent(service.registry, 'support-bot');
     for await (const { rejected } of importRelationships(
       service.write,
       operator,

@@ -7,6 +7,7 @@ import { developmentIdentity, type TokenRequest } from '../../src/adapters/jwt/d
 import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
 import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
+import { postgresAgents } from '../../src/adapters/postgres/agents.ts';
 import { postgresAuditLog, postgresDecisions } from '../../src/adapters/postgres/audit.ts';
 import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
@@ -17,6 +18,7 @@ import { postgresRelationships } from '../../src/adapters/postgres/relationships
 import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
+import type { Registry } from '../../src/agents/registry.ts';
 import { readConfig } from '../../src/config.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
@@ -26,6 +28,7 @@ import type { ReadPath } from '../../src/retrieve/retrieve.ts';
 export type Parts = {
   readonly read: ReadPath;
   readonly write: WritePath;
+  readonly registry: Registry;
   readonly database: Database;
   token(subject: string, more?: Partial<TokenRequest>): Promise<string>;
   close(): Promise<void>;
@@ -46,6 +49,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
   const shared = { audit: postgresAuditLog(database), relationships, guarded: config.guarded };
   return {
     database,
+    registry: { agents: postgresAgents(database), audit: shared.audit },
     read: {
       ...shared,
       identity: developmentIdentity(await developmentKeys(dataDir)),

@@ -2,17 +2,39 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
+import { engineUser } from '../../src/adapters/jwt/engine-user.ts';
+import type { Registry } from '../../src/agents/registry.ts';
 import { openService, type Service } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { developmentToken } from '../../src/operator.ts';
-import type { Scope } from '../../src/types/principal.ts';
+import type { Agent } from '../../src/types/agent.ts';
+import { DEFAULT_TENANT, type Scope } from '../../src/types/principal.ts';
 
 export type TestService = Service & {
   readonly config: Config;
-  /** A token for `anne`, or for `anne` through an agent. */
+  /** A token for `anne`, or for `anne` through an agent, which is then a known one. */
   token(subject: string, more?: Partial<TokenRequest>): Promise<string>;
   errors: unknown[];
 };
+
+/** Registers an agent as somebody's, unless it is known. */
+export async function knowAgent({ agents }: Registry, name: string, tenant = DEFAULT_TENANT): Promise<void> {
+  const id = engineUser('agent', name).slice('agent:'.length);
+  const now = Date.now();
+  const agent: Agent = {
+    id,
+    owner: 'user:owner',
+    purpose: 'tests',
+    riskClass: 'low',
+    state: 'active',
+    expiresAt: new Date(now + 86_400_000),
+    createdBy: 'user:operator',
+    createdAt: new Date(now),
+    reviewed: undefined,
+    revision: 1,
+  };
+  await agents.put(tenant, agent, undefined);
+}
 
 /** The real thing on embedded parts, in a folder of its own that goes with it. */
 export async function openTestService(env: Record<string, string> = {}): Promise<TestService> {
@@ -24,8 +46,15 @@ export async function openTestService(env: Record<string, string> = {}): Promise
     ...service,
     config,
     errors,
-    token: (subject, more = {}) =>
-      developmentToken(config, { subject, scopes: ['retrieve'] satisfies Scope[], lifetime: 3_600, ...more }),
+    async token(subject, more = {}) {
+      if (more.actor !== undefined) await knowAgent(service.registry, more.actor, more.tenant);
+      return developmentToken(config, {
+        subject,
+        scopes: ['retrieve'] satisfies Scope[],
+        lifetime: 3_600,
+        ...more,
+      });
+    },
     async close() {
       await service.close();
       await rm(dataDir, { recursive: true, force: true });

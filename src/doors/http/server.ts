@@ -8,6 +8,7 @@ import Fastify, {
 } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WritePath } from '../../../ingest/ingest.ts';
+import type { Registry } from '../../agents/registry.ts';
 import type { Gates } from '../../limits/gate.ts';
 import type { Meter } from '../../metrics/meter.ts';
 import type { ReadPath } from '../../retrieve/retrieve.ts';
@@ -16,6 +17,7 @@ import { addJsonParser } from './body.ts';
 import { gated } from './gated.ts';
 import { observe, routeOf } from './observed.ts';
 import { sendProblem, toProblem } from './problem.ts';
+import { agentRoutes } from './routes/agents.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { importRoutes } from './routes/import.ts';
@@ -26,6 +28,7 @@ import { sessionRoutes } from './routes/sessions.ts';
 export type HttpParts = {
   readonly read: ReadPath;
   readonly write: WritePath;
+  readonly registry: Registry;
   readonly ready: Readiness;
   /** Absent: nothing is shed. */
   readonly gates?: Gates;
@@ -92,6 +95,7 @@ export async function httpServer(
     gated(routes, gates?.writes, (scope) => {
       documentRoutes(scope, parts);
       relationshipRoutes(scope, parts);
+      agentRoutes(scope, { identity: parts.read.identity, registry: parts.registry });
     });
     gated(routes, gates?.imports, (scope) => importRoutes(scope, parts));
     healthRoutes(routes, parts.ready);

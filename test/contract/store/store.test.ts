@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { realParts } from '../../support/real-parts.ts';
+import { agentsContract } from './agents.ts';
 import { auditContract } from './audit.ts';
 import { documentsContract } from './documents.ts';
 import { embeddingSpaceContract } from './embedding-space.ts';
@@ -9,6 +10,7 @@ import { relationshipsContract } from './relationships.ts';
 import { searchContract } from './search.ts';
 import { sessionsContract } from './sessions.ts';
 import { embeddedStore, type Store, serverStore } from './stores.ts';
+import { usedProofsContract } from './used-proofs.ts';
 
 const stores = [
   { name: 'PGlite', open: embeddedStore, there: true },
@@ -29,6 +31,8 @@ describe.each(stores)('the store on $name', ({ open, there }) => {
     relationshipsContract(opened);
     ledgerContract(opened);
     sessionsContract(opened);
+    agentsContract(opened);
+    usedProofsContract(opened);
     auditContract(opened);
     // The last two leave an index and other vectors behind.
     searchContract(opened);
