@@ -13,6 +13,7 @@ import { postgresUsedProofs } from './adapters/postgres/used-proofs.ts';
 import { knownAgents } from './agents/known-agents.ts';
 import type { Registry } from './agents/registry.ts';
 import { repairLine } from './agreement/repair.ts';
+import { membersBy } from './audience/members.ts';
 import type { Config } from './config.ts';
 import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
@@ -126,6 +127,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
             }),
         passages: postgresPassages(database),
         decisions: postgresDecisions(database),
+        members: membersBy(engine.model, engine.relationships),
       },
       meter,
     );

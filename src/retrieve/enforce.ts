@@ -7,6 +7,7 @@ import { type Principal, readersOf } from '../types/principal.ts';
 import type { Shortfall } from '../types/retrieval.ts';
 import type { TupleKey } from '../types/tuple.ts';
 import type { Grounds, Verdict } from '../types/verdict.ts';
+import { type Audience, readersFor } from './audience.ts';
 import { Judge, type ShortCuts } from './judge.ts';
 
 /** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
@@ -16,6 +17,7 @@ export const MAX_CHECKED_DOCUMENTS = 10_000;
  * enough. Each further round is four times as large, so that few readable ones cost few rounds.
  */
 const FIRST_ROUND = 50;
+/** Claims. */
 const JUDGED_AT_ONCE = 50;
 
 export type Enforcement = {
@@ -28,7 +30,7 @@ export type Enforcement = {
 };
 
 /**
- * Candidates that the engine has allowed, in this request, for every principal of it. The class is not
+ * Candidates that the engine has allowed, in this request, for every principal of it and everyone of its audience. The class is not
  * exported and its field is private, so this module alone can make one: what has not been through
  * `enforce` can't be handed to release.
  */
@@ -90,7 +92,9 @@ export async function enforce(
   search: CandidateSearch,
   k: number,
   signal: AbortSignal,
+  audience: Audience = [],
 ): Promise<Clearance> {
+  const readers = readersFor(principal, audience);
   const watermark = search.watermark ?? (await relationships.watermark(principal.tenant));
   const judge = new Judge(engine, shortCuts, principal.tenant, signal);
   const taken: Judged[] = [];
@@ -105,7 +109,7 @@ export async function enforce(
     const next = await search.next(Math.min(round, MAX_CHECKED_DOCUMENTS - checked));
     exhausted = next.exhausted;
     if (next.documents.length === 0) break;
-    for await (const judged of judgedDocuments(judge, guarded, principal, next.documents)) {
+    for await (const judged of judgedDocuments(judge, guarded, readers, next.documents)) {
       checked += judged.length;
       taken.push(...takeAllowed(judged, k - taken.length));
       if (taken.length === k) break;
@@ -122,9 +126,11 @@ export async function enforce(
   const full = candidates.length >= k;
   const shortfall = someoneIsMissing(allowed, candidates, full)
     ? 'document_changed'
-    : full || exhausted
-      ? undefined
-      : 'budget_of_checks';
+    : audience === 'too_many'
+      ? 'audience_too_large'
+      : full || exhausted
+        ? undefined
+        : 'budget_of_checks';
   return new Clearance(principal, candidates, {
     shortfall,
     certified: shortfall === undefined && search.exact(),
@@ -141,7 +147,8 @@ async function requireEngine(
   principal: Principal,
 ): Promise<void> {
   const absent = { documentId: randomUUID(), version: 0, score: 0 };
-  for await (const judged of judgedDocuments(judge, guarded, principal, [absent])) takeAllowed(judged, 1);
+  for await (const judged of judgedDocuments(judge, guarded, readersOf(principal), [absent]))
+    takeAllowed(judged, 1);
 }
 
 /** Whether a document was replaced after it was ranked: it should be among the candidates, by its score, and isn't. */
@@ -162,15 +169,15 @@ type Judged = {
   readonly verdicts: readonly Verdict[];
 };
 
-/** Each document with its verdicts. Some at a time, in order. */
+/** Each document with its verdicts. Some at a time, in order. None where there is nobody to ask for. */
 async function* judgedDocuments(
   judge: Judge,
   guarded: Enforcement['guarded'],
-  principal: Principal,
+  users: readonly string[],
   documents: readonly RankedDocument[],
 ): AsyncGenerator<readonly Judged[]> {
-  const users = readersOf(principal);
-  for (const some of batches(documents, JUDGED_AT_ONCE)) {
+  if (users.length === 0) return;
+  for (const some of batches(documents, Math.max(1, Math.floor(JUDGED_AT_ONCE / users.length)))) {
     const claims = some.flatMap(({ documentId }) =>
       users.map((user) => ({ user, relation: guarded.relation, object: `${guarded.type}:${documentId}` })),
     );

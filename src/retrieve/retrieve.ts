@@ -1,12 +1,13 @@
 import type { Decisions } from '../ports/audit.ts';
 import type { Identity } from '../ports/identity.ts';
+import type { Members } from '../ports/members.ts';
 import type { CandidateIndex, Route } from '../ports/search.ts';
 import type { Sessions } from '../ports/sessions.ts';
 import { ClearanceError } from '../types/errors.ts';
 import { parseFilter } from '../types/filter.ts';
 import type { Presented } from '../types/presented.ts';
-import { readersOf } from '../types/principal.ts';
 import { parseRetrieveRequest, type RetrieveRequest, type RetrieveResponse } from '../types/retrieval.ts';
+import { audienceOf, readersFor } from './audience.ts';
 import { authenticate } from './authenticate.ts';
 import type { Costs } from './costs.ts';
 import { type Clearance, type Enforcement, enforce } from './enforce.ts';
@@ -21,6 +22,7 @@ export type ReadPath = Enforcement &
     readonly sessions: Sessions;
     readonly index: CandidateIndex;
     readonly decisions: Decisions;
+    readonly members: Members;
     /** Told of what was released, once it was. */
     readonly watch?: ProofWatch;
   };
@@ -44,24 +46,30 @@ async function inOrder(
 ): Promise<RetrieveResponse> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
   const { principal, scopes } = await authenticate(path.identity, presented, 'retrieve');
-  const { query, k, session_id, filter, exactness, debug } = parseRetrieveRequest(input);
+  const { query, k, session_id, filter, exactness, debug, audience: entries } = parseRetrieveRequest(input);
   if (debug && !scopes.has('admin')) {
     throw new ClearanceError('forbidden', '"debug" needs a token with the scope "admin".');
   }
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
   const sessionId = await openSession(path.sessions, principal, session_id);
+  const audience = entries === undefined ? [] : await audienceOf(path, principal.tenant, entries, signal);
   const question = {
     tenant: principal.tenant,
-    readers: readersOf(principal),
+    readers: readersFor(principal, audience),
     query,
     exactness,
     ...conditions,
   };
   const candidates = await path.index.open(question, signal);
-  const clearance = await enforce(path, principal, candidates, k, signal);
+  const clearance = await enforce(path, principal, candidates, k, signal, audience);
   const released = await release(path, clearance, {
     event: 'retrieve',
-    details: { session: sessionId, query: queryHash(query), k },
+    details: {
+      session: sessionId,
+      query: queryHash(query),
+      k,
+      ...(entries === undefined ? {} : { audience: entries }),
+    },
   });
 
   path.watch?.(clearance);

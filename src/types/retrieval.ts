@@ -9,6 +9,16 @@ export const DEFAULT_K = 5;
 /** Characters. */
 export const MAX_QUERY_LENGTH = 8_000;
 
+/** Entries of an audience; how many people they may stand for is said where they are looked up. */
+const MAX_AUDIENCE_ENTRIES = 100;
+const MAX_AUDIENCE_GROUPS = 10;
+const audienceEntry = z
+  .string()
+  .max(512)
+  .regex(/^[^\s:#]+:[^\s:#]+(#[^\s:#]+)?$/, 'must look like user:anne or group:support#member')
+  .refine((entry) => !entry.endsWith(':*'), 'names everyone: name people, or the members of a group')
+  .refine(isStorable, UNSTORABLE);
+
 export const retrieveRequest = z.strictObject({
   query: z
     .string()
@@ -18,6 +28,16 @@ export const retrieveRequest = z.strictObject({
   k: z.int().min(1).max(MAX_K).default(DEFAULT_K),
   session_id: z.string().min(1).max(100).optional(),
   filter: z.record(z.string(), z.unknown()).optional(),
+  /** Who else will see the answer, people and groups: only what each of them may read is given. */
+  audience: z
+    .array(audienceEntry)
+    .min(1)
+    .max(MAX_AUDIENCE_ENTRIES)
+    .refine(
+      (entries) => entries.filter((entry) => entry.includes('#')).length <= MAX_AUDIENCE_GROUPS,
+      `names more than ${MAX_AUDIENCE_GROUPS} groups`,
+    )
+    .optional(),
   /** `certified`: an exact search, whose answer is proved to be the best, also where an approximate one would be sooner. */
   exactness: z.literal('certified').optional(),
   /** How the search went about it. For the scope `admin`: it tells of how much one may read. */
@@ -25,7 +45,7 @@ export const retrieveRequest = z.strictObject({
 });
 export type RetrieveRequest = z.input<typeof retrieveRequest>;
 
-const notBuiltYet = ['mode', 'audience'];
+const notBuiltYet = ['mode'];
 
 /** What is not built yet is refused by name, never ignored: who asks for it must not believe they got it. */
 export function parseRetrieveRequest(input: unknown): z.output<typeof retrieveRequest> {
@@ -49,8 +69,11 @@ export const passage = z.object({
   version: z.int(),
 });
 
-/** Why an answer may lack something: as many documents were asked about as one request may, or one changed meanwhile. */
-export const shortfall = z.enum(['budget_of_checks', 'document_changed']);
+/**
+ * Why an answer may lack something: as many documents were asked about as one request may, one changed meanwhile, or the audience
+ * is of more people than can be asked about.
+ */
+export const shortfall = z.enum(['budget_of_checks', 'document_changed', 'audience_too_large']);
 export type Shortfall = z.infer<typeof shortfall>;
 
 const debugView = z.object({

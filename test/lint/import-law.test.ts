@@ -53,6 +53,11 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
     ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto', 'zod'],
   ],
   [
+    'src/audience',
+    ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../permission-index/a.ts', '../compose.ts'],
+    ['./a.ts', '../types/a.ts', '../ports/a.ts', '../evaluator/a.ts'],
+  ],
+  [
     'src/agents',
     ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../../ingest/a.ts', '../compose.ts'],
     ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto'],

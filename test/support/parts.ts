@@ -19,6 +19,7 @@ import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candi
 import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import type { Registry } from '../../src/agents/registry.ts';
+import { membersBy } from '../../src/audience/members.ts';
 import { readConfig } from '../../src/config.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
@@ -62,6 +63,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
       engine: embeddedEngine(model, relationships),
       passages: postgresPassages(database),
       decisions: postgresDecisions(database),
+      members: membersBy(model, relationships),
     },
     write: {
       ...shared,

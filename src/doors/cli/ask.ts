@@ -3,17 +3,23 @@ import { openService } from '../../compose.ts';
 import type { Config } from '../../config.ts';
 import { developmentToken } from '../../operator.ts';
 import { retrieve } from '../../retrieve/retrieve.ts';
-import type { RetrieveResponse } from '../../types/retrieval.ts';
+import type { RetrieveRequest, RetrieveResponse } from '../../types/retrieval.ts';
 import { findService } from './running-service.ts';
 
-type AskOptions = { readonly as: string; readonly agent?: string; readonly k: number; readonly json?: true };
+type AskOptions = {
+  readonly as: string;
+  readonly agent?: string;
+  readonly audience?: string[];
+  readonly k: number;
+  readonly json?: true;
+};
 
 const TOKEN_SECONDS = 60;
 
 export async function ask(
   config: Config,
   question: string,
-  { as, agent, k, json }: AskOptions,
+  { as, agent, audience, k, json }: AskOptions,
 ): Promise<void> {
   const token = await developmentToken(config, {
     subject: as,
@@ -21,15 +27,11 @@ export async function ask(
     lifetime: TOKEN_SECONDS,
     ...(agent === undefined ? {} : { actor: agent }),
   });
-  const answer = await answerTo(config, token, { query: question, k });
+  const answer = await answerTo(config, token, { query: question, k, ...(audience && { audience }) });
   console.log(json === true ? JSON.stringify(answer, null, 2) : readable(answer));
 }
 
-async function answerTo(
-  config: Config,
-  token: string,
-  request: { query: string; k: number },
-): Promise<RetrieveResponse> {
+async function answerTo(config: Config, token: string, request: RetrieveRequest): Promise<RetrieveResponse> {
   const url = await findService(config.dataDir);
   if (url !== undefined) return clearanceClient({ url, token }).retrieve(request);
   const service = await openService(config, () => {});

@@ -38,12 +38,18 @@ program
   .argument('<question>')
   .requiredOption('--as <user>', 'who asks: user:anne', parseUser('user'))
   .option('--agent <agent>', 'the agent that asks for them: agent:support-bot', parseUser('agent'))
+  .option('--audience <who...>', 'who else will see the answer: group:support#member')
   .option('-k <number>', 'how many passages', wholeNumber(1, MAX_K), DEFAULT_K)
   .option('--json', 'the whole answer as JSON')
-  .action(async (question: string, options: { as: string; agent?: string; k: number; json?: true }) => {
-    const config = readConfig(process.env);
-    await (await import('./ask.ts')).ask(config, question, options);
-  });
+  .action(
+    async (
+      question: string,
+      options: { as: string; agent?: string; audience?: string[]; k: number; json?: true },
+    ) => {
+      const config = readConfig(process.env);
+      await (await import('./ask.ts')).ask(config, question, options);
+    },
+  );
 
 program
   .command('token')

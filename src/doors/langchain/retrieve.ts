@@ -9,6 +9,7 @@ export type Retrieve = (
     readonly k?: number;
     readonly session_id?: string;
     readonly filter?: Record<string, unknown>;
+    readonly audience?: string[];
   },
   options: { readonly signal?: AbortSignal },
 ) => Promise<RetrieveResponse>;

@@ -7,6 +7,7 @@ import { postgresPassages } from '../../../src/adapters/postgres/passages.ts';
 import { postgresRelationships } from '../../../src/adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/candidate-index.ts';
 import { postgresSessions } from '../../../src/adapters/postgres/sessions.ts';
+import { membersBy } from '../../../src/audience/members.ts';
 import type { Model } from '../../../src/evaluator/model.ts';
 import { type ReadPath, retrieve } from '../../../src/retrieve/retrieve.ts';
 import type { Collection } from '../search/collection.ts';
@@ -29,6 +30,7 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
     passages: postgresPassages(database),
     audit: postgresAuditLog(database),
     decisions: postgresDecisions(database),
+    members: membersBy(model, relationships),
   };
   return {
     permissions,
