@@ -25,7 +25,14 @@ describe('the tool', () => {
     expect(message).toBeInstanceOf(ToolMessage);
     const { text, artifact, tool_call_id } = message as ToolMessage;
     expect(JSON.parse(text)).toEqual([
-      { title: 'Handbook', source: 'https://wiki.example.com/handbook', text: 'leave for anne' },
+      {
+        document_id: 'handbook',
+        version: 3,
+        chunk_id: 'handbook-leave',
+        title: 'Handbook',
+        source_url: 'https://wiki.example.com/handbook',
+        text: 'leave for anne',
+      },
     ]);
     expect(artifact).toEqual(answerFor('anne', 'leave'));
     expect(tool_call_id).toBe('c1');

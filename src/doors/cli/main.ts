@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { readConfig } from '../../config.ts';
 import { DEFAULT_TENANT, scopes } from '../../types/principal.ts';
 import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
+import { addAgentCommands } from './agent-commands.ts';
+import { parseUser, wholeNumber } from './arguments.ts';
 import type { TokenOptions } from './token.ts';
 import { told } from './told.ts';
 
@@ -127,91 +129,7 @@ program
     });
   });
 
-const agents = program
-  .command('agents')
-  .description('the agents that are known: any other gets nothing, whoever it asks for');
-const agentCommand = (name: string, description: string) =>
-  agents
-    .command(name)
-    .description(description)
-    .argument('<agent>', 'agent:support-bot', parseUser('agent'))
-    .option('--tenant <tenant>', 'whose agent', DEFAULT_TENANT);
-type OfTenant = { tenant: string };
-
-agentCommand('register', 'make an agent known, or take the place of what was known of it')
-  .requiredOption('--owner <user>', 'the person who answers for it: user:anne')
-  .requiredOption('--purpose <text>', 'what it is for')
-  .requiredOption('--risk <class>', 'low, medium or high')
-  .requiredOption('--expires <date>', 'until when it may ask: 2027-06-30')
-  .action(
-    async (
-      id: string,
-      options: OfTenant & {
-        owner: string;
-        purpose: string;
-        risk: 'low' | 'medium' | 'high';
-        expires: string;
-      },
-    ) => {
-      const config = readConfig(process.env);
-      const { owner, purpose, risk: risk_class, expires } = options;
-      const input = { owner, purpose, risk_class, expires_at: dateTime(expires) };
-      await (await import('./agents.ts')).register(config, id, options, input);
-    },
-  );
-for (const [name, description, change] of [
-  ['suspend', 'it gets nothing, from now on', { state: 'suspended' }],
-  ['resume', 'it may ask again', { state: 'active' }],
-  ['review', 'note that somebody has looked at it and found it right', { reviewed: true }],
-  ['disown', 'take away its owner: it gets nothing until it has one', { owner: null }],
-] as const) {
-  agentCommand(name, description).action(async (id: string, options: OfTenant) => {
-    const config = readConfig(process.env);
-    await (await import('./agents.ts')).change(config, id, options, change);
-  });
-}
-agentCommand('change', 'give it another owner, purpose, risk class or end')
-  .option('--owner <user>')
-  .option('--purpose <text>')
-  .option('--risk <class>')
-  .option('--expires <date>')
-  .action(
-    async (
-      id: string,
-      options: OfTenant & {
-        owner?: string;
-        purpose?: string;
-        risk?: 'low' | 'medium' | 'high';
-        expires?: string;
-      },
-    ) => {
-      const config = readConfig(process.env);
-      const { owner, purpose, risk: risk_class, expires } = options;
-      const input = {
-        ...(owner === undefined ? {} : { owner }),
-        ...(purpose === undefined ? {} : { purpose }),
-        ...(risk_class === undefined ? {} : { risk_class }),
-        ...(expires === undefined ? {} : { expires_at: dateTime(expires) }),
-      };
-      await (await import('./agents.ts')).change(config, id, options, input);
-    },
-  );
-agentCommand('show', 'what is known of it').action(async (id: string, options: OfTenant) => {
-  const config = readConfig(process.env);
-  await (await import('./agents.ts')).show(config, id, options);
-});
-agentCommand('remove', 'forget it: it gets nothing').action(async (id: string, options: OfTenant) => {
-  const config = readConfig(process.env);
-  await (await import('./agents.ts')).remove(config, id, options);
-});
-agents
-  .command('list')
-  .description('all of them')
-  .option('--tenant <tenant>', 'whose agents', DEFAULT_TENANT)
-  .action(async (options: OfTenant) => {
-    const config = readConfig(process.env);
-    await (await import('./agents.ts')).list(config, options);
-  });
+addAgentCommands(program);
 
 const index = program
   .command('index')
@@ -258,32 +176,6 @@ program
     const { failed } = await runStoreTests(files, (line) => console.log(line));
     process.exitCode = failed === 0 ? 0 : 1;
   });
-
-/** `user:anne` or plain `anne` gives `anne`, the token's subject. */
-function parseUser(type: 'user' | 'agent') {
-  return (value: string): string => {
-    const name = value.startsWith(`${type}:`) ? value.slice(type.length + 1) : value;
-    if (name === '') throw new InvalidArgumentError(`give a name, as in ${type}:anne`);
-    return name;
-  };
-}
-
-/** A day ends where it ends last, at midnight UTC after it. */
-function dateTime(text: string): string {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T23:59:59Z` : text;
-}
-
-function wholeNumber(from: number, to?: number) {
-  return (value: string): number => {
-    const number = Number(value);
-    if (!Number.isInteger(number) || number < from || (to !== undefined && number > to)) {
-      throw new InvalidArgumentError(
-        `give a whole number from ${from} ${to === undefined ? 'on' : `to ${to}`}`,
-      );
-    }
-    return number;
-  };
-}
 
 try {
   await program.parseAsync();

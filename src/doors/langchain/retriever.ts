@@ -10,6 +10,8 @@ export type ClearanceRetrieverFields = BaseRetrieverInput & {
   readonly k?: number;
   /** A condition on metadata, the same for every run. */
   readonly filter?: Record<string, unknown>;
+  /** Documents come with ids alone, and `passageOf` gives the passage behind one: so traces hold no text. */
+  readonly withholdText?: boolean;
 };
 
 /**
@@ -19,7 +21,8 @@ export type ClearanceRetrieverFields = BaseRetrieverInput & {
  * { clearance_token } })`, see `ClearanceConfigurable`. A run without it throws.
  *
  * LangChain hands retrieved documents, text and all, to every callback of the run, tracers included:
- * a trace store then holds text that its readers may not be allowed to read.
+ * a trace store then holds text that its readers may not be allowed to read. With `withholdText` they hold ids alone; what your
+ * own chain does with the text of `passageOf` afterwards, a prompt for one, is traced again.
  */
 export class ClearanceRetriever extends BaseRetriever {
   static override lc_name(): string {
@@ -68,14 +71,14 @@ class Run extends BaseRetriever {
   }
 
   override async _getRelevantDocuments(query: string): Promise<Document[]> {
-    const { retrieve, k, filter } = this.#fields;
+    const { retrieve, k, filter, withholdText } = this.#fields;
     const { signal } = this.#config;
     const caller = await callerOf(this.#config);
     const response = await retrieve(
       { ...caller, query, ...(k !== undefined && { k }), ...(filter && { filter }) },
       signal ? { signal } : {},
     );
-    return toDocuments(response);
+    return withholdText === true ? toReferences(response) : toDocuments(response);
   }
 }
 
@@ -87,5 +90,28 @@ function toDocuments({ results, decision_id, complete }: RetrieveResponse): Docu
       // What Clearance knows wins over what whoever wrote the document called the same.
       metadata: { ...metadata, ...facts, decision_id, complete },
     });
+  });
+}
+
+type Passage = RetrieveResponse['results'][number];
+
+/** Not in the documents themselves, where whoever is handed them would see it. */
+const passages = new WeakMap<Document, Passage>();
+
+/** The passage behind a document of a retriever that withholds text. Undefined for any other document, a copy of one included. */
+export function passageOf(document: Document): Passage | undefined {
+  return passages.get(document);
+}
+
+function toReferences({ results, decision_id, complete }: RetrieveResponse): Document[] {
+  return results.map((passage) => {
+    const { document_id, chunk_id, version, score } = passage;
+    const document = new Document({
+      id: chunk_id,
+      pageContent: '',
+      metadata: { document_id, chunk_id, version, score, decision_id, complete, text_withheld: true },
+    });
+    passages.set(document, passage);
+    return document;
   });
 }

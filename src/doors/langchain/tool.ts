@@ -46,12 +46,15 @@ export function clearanceTool({
   );
 }
 
-/** JSON, so that the text of one passage can't pose as the title or source of another. */
+/** JSON, so that the text of one passage can't pose as the title or source of another. Each says where it comes from. */
 function toContent({ results }: RetrieveResponse): string {
   return JSON.stringify(
-    results.map(({ document_id, title, source_url, text }) => ({
+    results.map(({ document_id, version, chunk_id, title, source_url, text }) => ({
+      document_id,
+      version,
+      chunk_id,
       title,
-      source: source_url ?? document_id,
+      ...(source_url && { source_url }),
       text,
     })),
   );
