@@ -20,6 +20,7 @@ import { dslOf } from '../differential/print.ts';
 import { everywhere } from '../search/scopes.ts';
 import { realParts } from '../support/real-parts.ts';
 import { install } from '../support/real-service.ts';
+import { knowAgent } from '../support/service.ts';
 import { type Deployment, noTotals, play, type Totals } from './play.ts';
 import { Truth } from './truth.ts';
 import { type OracleWorld, oracleWorlds } from './world.ts';
@@ -99,8 +100,10 @@ async function playOn(
       read: service.read,
       everything: postgresCandidateIndex(database, service.write.embeddings, everywhere),
       write: service.write,
-      token: (subject, more) =>
-        developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more }),
+      async token(subject, more) {
+        if (more?.actor !== undefined) await knowAgent(service.registry, more.actor, more.tenant);
+        return developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more });
+      },
       writeElsewhere: (tenant, changes) => atServer.write(tenant, changes),
       async learned(truth) {
         const known = [...truth.tuples.values()].map(content).toSorted().join('\n');
