@@ -21,10 +21,9 @@ export type Findings = {
 
 /** Finds out by asking what the server is like; OpenFGA's API tells neither its version nor its settings. */
 export async function probeServer(client: OpenFgaClient, bookkeeping: EngineStore): Promise<Findings> {
-  const [answers, consistency] = await Promise.all([
-    probeAnswers(client, bookkeeping),
-    probeConsistency(client, bookkeeping),
-  ]);
+  // One after the other: if the first failed beside it, the second would still be clearing up after the failure is told.
+  const answers = await probeAnswers(client, bookkeeping);
+  const consistency = await probeConsistency(client, bookkeeping);
   return {
     found: consistency.found,
     problems: [...consistency.problems, ...answers.problems],
