@@ -1,7 +1,7 @@
 import type { Database } from '../../src/adapters/postgres/database.ts';
 import { forStemmer, lexicalQuery, type QueryLexeme } from '../../src/adapters/postgres/search/bm25.ts';
-import { vectorLiteral } from '../../src/adapters/postgres/search/candidate-index.ts';
 import type { PreparedQuestion } from '../../src/adapters/postgres/search/question-sql.ts';
+import { vectorBytes } from '../../src/adapters/postgres/vector.ts';
 import type { Embeddings } from '../../src/ports/embeddings.ts';
 
 /** A query as search prepares it. */
@@ -20,7 +20,7 @@ export async function prepare(
   );
   return {
     tenant,
-    embedding: vectorLiteral(embedding),
+    embedding: vectorBytes(embedding),
     dimension: embeddings.dimension,
     lexical: lexicalQuery(rows, rows[0]?.n ?? 0),
     denseWeight: embeddings.denseWeight,

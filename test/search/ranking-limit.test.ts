@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { vectorLiteral } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { exactSearch } from '../../src/adapters/postgres/search/exact-search.ts';
+import { vectorBytes } from '../../src/adapters/postgres/vector.ts';
 import type { CandidateSearch } from '../../src/ports/search.ts';
 import { embeddedStore, newTenant, publish, type Store } from '../contract/store/stores.ts';
 
@@ -27,9 +27,9 @@ async function stageOver(count: number): Promise<void> {
   );
 }
 
-async function embedded(text: string): Promise<string> {
+async function embedded(text: string): Promise<Buffer> {
   const [vector = new Float32Array()] = await store.embeddings.embed([text]);
-  return vectorLiteral(vector);
+  return vectorBytes(vector);
 }
 
 async function search(): Promise<Pick<CandidateSearch, 'next'>> {

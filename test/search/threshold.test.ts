@@ -9,7 +9,7 @@ import {
 
 const question: PreparedQuestion = {
   tenant: 'default',
-  embedding: '[1]',
+  embedding: Buffer.alloc(0),
   dimension: 1,
   lexical: { sparse: '{1:5}/1', bound: 10, rarest: "'a'", boundWithoutRarest: 2 },
   denseWeight: 0.5,

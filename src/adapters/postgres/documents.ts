@@ -3,7 +3,7 @@ import { ClearanceError } from '../../types/errors.ts';
 import type { Database, Queryable } from './database.ts';
 import { hideDocuments, postgresOutbox } from './outbox.ts';
 import { forStemmer } from './search/bm25.ts';
-import { vectorLiteral } from './search/candidate-index.ts';
+import { vectorLiteral } from './vector.ts';
 
 type Row = {
   no: number;

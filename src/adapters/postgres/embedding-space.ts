@@ -1,8 +1,8 @@
 import type { Embeddings } from '../../ports/embeddings.ts';
 import { StartupError } from '../../types/errors.ts';
 import type { Database } from './database.ts';
-import { vectorLiteral } from './search/candidate-index.ts';
 import { dropVectorIndex } from './search/vector-index.ts';
+import { vectorLiteral } from './vector.ts';
 
 type Space = { model: string; dimension: number };
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { OpenFgaClient } from '@openfga/sdk';
 import type { Database } from '../../../src/adapters/postgres/database.ts';
 import { SERVICE_ROLE } from '../../../src/adapters/postgres/grants.ts';
-import { vectorLiteral } from '../../../src/adapters/postgres/search/candidate-index.ts';
+import { vectorLiteral } from '../../../src/adapters/postgres/vector.ts';
 import type { Embeddings } from '../../../src/ports/embeddings.ts';
 import { batches } from '../../../src/types/batches.ts';
 import type { FgaServer } from './auth0.ts';

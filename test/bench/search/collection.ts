@@ -1,9 +1,9 @@
 import type { RealParts } from '../../../scripts/parts/addresses.ts';
 import type { Database } from '../../../src/adapters/postgres/database.ts';
-import { vectorLiteral } from '../../../src/adapters/postgres/search/candidate-index.ts';
 import { ensureVectorIndex } from '../../../src/adapters/postgres/search/vector-index.ts';
 import { openServer } from '../../../src/adapters/postgres/server.ts';
 import { setUpServer } from '../../../src/adapters/postgres/set-up.ts';
+import { vectorLiteral } from '../../../src/adapters/postgres/vector.ts';
 import type { Embeddings } from '../../../src/ports/embeddings.ts';
 import { batches } from '../../../src/types/batches.ts';
 import { DEFAULT_TENANT } from '../../../src/types/principal.ts';

@@ -1,4 +1,4 @@
-import { vectorLiteral } from '../../../src/adapters/postgres/search/candidate-index.ts';
+import { vectorLiteral } from '../../../src/adapters/postgres/vector.ts';
 import type { Caller } from './callers.ts';
 import { dot, type Vectors, vectorAt } from './vectors.ts';
 

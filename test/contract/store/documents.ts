@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { postgresDocuments } from '../../../src/adapters/postgres/documents.ts';
 import { postgresPassages } from '../../../src/adapters/postgres/passages.ts';
-import { vectorLiteral } from '../../../src/adapters/postgres/search/candidate-index.ts';
+import { vectorLiteral } from '../../../src/adapters/postgres/vector.ts';
 import type { OutboxStep } from '../../../src/ports/documents.ts';
 import { newTenant, publish, SOURCE, type Store, staged } from './stores.ts';
 

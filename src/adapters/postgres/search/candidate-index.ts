@@ -4,6 +4,7 @@ import type { CandidateIndex } from '../../../ports/search.ts';
 import { ClearanceError } from '../../../types/errors.ts';
 import { type Filter, filterFields } from '../../../types/filter.ts';
 import type { Database } from '../database.ts';
+import { vectorBytes } from '../vector.ts';
 import { forStemmer, lexicalQuery, type QueryLexeme } from './bm25.ts';
 import { type Tuning, usualTuning } from './choose-route.ts';
 import { documentSearch } from './document-search.ts';
@@ -32,7 +33,7 @@ export function postgresCandidateIndex(
       const { chunks, lexemes, total, indexed } = statistics;
       const question: PreparedQuestion = {
         tenant,
-        embedding: vectorLiteral(embedding),
+        embedding: vectorBytes(embedding),
         dimension: embeddings.dimension,
         lexical: lexicalQuery(lexemes, chunks),
         denseWeight: embeddings.denseWeight,
@@ -44,15 +45,6 @@ export function postgresCandidateIndex(
 
     openDocument: (tenant, documentId) => documentSearch(database, tenant, documentId),
   };
-}
-
-/**
- * As pgvector reads it, in multiples of 2^-11. Products are then multiples of 2^-22 and, of vectors of length one, no
- * sum of them is above 1 by much: single precision holds each one exactly. So a score is the same, to the last bit, on
- * every server, in whatever order its processor adds.
- */
-export function vectorLiteral(vector: Float32Array): string {
-  return `[${vector.map((x) => Math.round(x * 2_048) / 2_048).join(',')}]`;
 }
 
 type Statistics = {

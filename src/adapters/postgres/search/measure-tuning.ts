@@ -54,11 +54,11 @@ export async function measureTuning(database: Database, dimension: number): Prom
 async function sampleQuestions(database: Database, count: number): Promise<PreparedQuestion[]> {
   const { rows } = await database.query<{
     tenant: string;
-    embedding: string;
+    embedding: Buffer;
     dimension: number;
     weights: string;
   }>(
-    `SELECT tenant, embedding::text AS embedding, vector_dims(embedding) AS dimension, weights::text AS weights FROM chunks
+    `SELECT tenant, vector_send(embedding) AS embedding, vector_dims(embedding) AS dimension, weights::text AS weights FROM chunks
      WHERE tenant = (SELECT tenant FROM collections ORDER BY chunks DESC LIMIT 1) ORDER BY random() LIMIT ${count}`,
   );
   return rows.map(({ tenant, embedding, dimension, weights }) => ({

@@ -4,8 +4,8 @@ import type { LexicalQuery } from './bm25.ts';
 /** A question made ready for SQL. */
 export type PreparedQuestion = {
   readonly tenant: string;
-  /** The query's embedding as pgvector writes it. */
-  readonly embedding: string;
+  /** The query's embedding as pgvector receives it. */
+  readonly embedding: Buffer;
   readonly dimension: number;
   readonly lexical: LexicalQuery | undefined;
   /** The weight w of the dense signal in the fused score. */
