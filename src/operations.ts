@@ -6,12 +6,12 @@ import { postgresAgents } from './adapters/postgres/agents.ts';
 import { postgresAuditLog } from './adapters/postgres/audit.ts';
 import type { Database } from './adapters/postgres/database.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
-import { reembed } from './adapters/postgres/embedding-space.ts';
+import { reembed, requireEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
 import { type PinnedStore, postgresEngineStores } from './adapters/postgres/engine-stores.ts';
 import { postgresHolding } from './adapters/postgres/holding.ts';
 import { postgresLedger } from './adapters/postgres/ledger.ts';
 import type { Tuning } from './adapters/postgres/search/choose-route.ts';
-import { measureTuning } from './adapters/postgres/search/measure-tuning.ts';
+import { JUDGED, measureTuning } from './adapters/postgres/search/measure-tuning.ts';
 import { storeTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
 import type { Registry } from './agents/registry.ts';
@@ -89,8 +89,13 @@ export async function statusOf(config: Config): Promise<Status> {
 /** Fewer tell only what a statement costs by itself. */
 const MIN_TUNED_PASSAGES = 5_000;
 
-/** Measures the routes of the search on the store's own passages, and keeps what they cost. */
-export async function tuneSearch(config: Config): Promise<Tuning> {
+/** Measures the routes of the search on the store's own passages and on `questions`, if there are any, and keeps what they cost. */
+export async function tuneSearch(config: Config, questions: readonly string[] = []): Promise<Tuning> {
+  if (questions.length > 0 && questions.length < JUDGED) {
+    throw new StartupError(
+      `Give at least ${JUDGED} questions, one a line: of ${questions.length}, chance decides.`,
+    );
+  }
   const store = await openStore(config, true);
   try {
     const { rows } = await store.database.query<{ passages: number; dimension: number }>(
@@ -102,12 +107,24 @@ export async function tuneSearch(config: Config): Promise<Tuning> {
         `The store has ${passages} passages. From ${MIN_TUNED_PASSAGES} on there is something to measure; until then the defaults serve.`,
       );
     }
-    const tuning = await measureTuning(store.database, dimension);
+    const asked = await vectorsOf(config, store.database, questions);
+    const tuning = await measureTuning(store.database, dimension, asked);
     await storeTuning(store.database, tuning);
     return tuning;
   } finally {
     await store.close();
   }
+}
+
+async function vectorsOf(
+  config: Config,
+  database: Database,
+  questions: readonly string[],
+): Promise<readonly Float32Array[]> {
+  if (questions.length === 0) return [];
+  const embeddings = await chooseEmbeddings(config);
+  await requireEmbeddingSpace(database, embeddings);
+  return embeddings.embed(questions);
 }
 
 /** What has to be of one history, as a command needs it. */

@@ -87,8 +87,12 @@ async function compare(
   console.log(
     `${tuples.toLocaleString('en')} relationships; HNSW built in ${indexed.toFixed(0)} s; ${queries.length} queries a cell.\n`,
   );
-  // As an operator does: `clearance tune`.
-  const tuning = await measureTuning(database, vectors.dimension);
+  // As an operator does: `clearance tune --questions FILE`. The rival is tuned on the same ones.
+  const tuning = await measureTuning(
+    database,
+    vectors.dimension,
+    others.map(({ query }) => query.vector),
+  );
   const figures = Object.entries(tuning).map(([name, value]) => `${name} ${value.toFixed(2)}`);
   console.log(`Tuned: ${figures.join(', ')}.\n`);
   const ours = clearance(collection, model, tuning);

@@ -70,6 +70,19 @@ describe('clearance index, with the embedded engine', () => {
     });
   });
 
+  it('tune by questions wants enough of them', async () => {
+    const questions = join(folder, 'questions.txt');
+    writeFileSync(questions, 'how do I restart the queue?\n\nwho is on call?\n');
+    const { code, stderr } = await run(['tune', '--questions', questions], env);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'clearance: Give at least 100 questions, one a line: of 2, chance decides.\n',
+    });
+    const absent = await run(['tune', '--questions', `${questions}.absent`], env);
+    expect(absent.code).toBe(1);
+    expect(absent.stderr).toContain(`${questions}.absent`);
+  });
+
   it('rebuild says that there is nothing to rebuild from', async () => {
     const { code, stderr } = await run(['index', 'rebuild'], env);
     expect({ code, stderr }).toEqual({

@@ -62,6 +62,7 @@ describe.skipIf(realParts() === undefined)('a server', () => {
     for (const ask of [
       () => database.query('SELECT 1'),
       () => database.transaction((tx) => tx.query('SELECT 1')),
+      () => database.reading('', (tx) => Promise.all([tx.query('SELECT 1'), tx.query('SELECT 2')])),
     ]) {
       await answers(database);
       silent.hush(true);

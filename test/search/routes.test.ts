@@ -226,10 +226,10 @@ describe.each(stores)('routes on $name', ({ open, there }) => {
         const numbers = [...travel, ...storage];
         const stopping: Database = {
           ...database,
-          transaction: (work, settings = '') =>
-            database.transaction(
-              work,
+          reading: (settings, work) =>
+            database.reading(
               `${settings}; SET LOCAL hnsw.iterative_scan = off; SET LOCAL hnsw.ef_search = 10`,
+              work,
             ),
         };
         const question = await farWord();

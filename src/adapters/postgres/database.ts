@@ -17,6 +17,11 @@ export type Database = Queryable & {
    * are SQL, `SET LOCAL …`, and cost no round trip of their own.
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>, settings?: string): Promise<T>;
+  /**
+   * The same for what only reads, and for statements that fail outside a transaction or do no harm there: its beginning goes
+   * with the first of them, and nobody waits for its end.
+   */
+  reading<T>(settings: string, work: (tx: Queryable) => Promise<T>): Promise<T>;
   /** Calls and connections that failed since the start. */
   failures(): number;
   /** Connections there are, those among them that do nothing, and callers who wait for one. */
@@ -62,6 +67,7 @@ export function openDatabase(config: pg.PoolConfig): Database {
     prepared: (text, values) => run((pool) => pool.query({ name: nameOf(text), text, values })),
     query: (text, values) => run((pool) => pool.query(text, values)),
     transaction: (work, settings) => run((pool) => inTransaction(pool, work, settings)),
+    reading: (settings, work) => run((pool) => inReading(pool, work, settings)),
     failures: () => failures,
     connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close() {
@@ -72,7 +78,8 @@ export function openDatabase(config: pg.PoolConfig): Database {
 }
 
 function openPool(config: pg.PoolConfig, onFailure: () => void): pg.Pool {
-  const pool = new pg.Pool({ max: 10, connectionTimeoutMillis: 10_000, ...config });
+  // A statement goes out at once, behind those before it, if its caller does not wait for these.
+  const pool = new pg.Pool({ max: 10, connectionTimeoutMillis: 10_000, pipeline: true, ...config });
   // A connection that breaks fails the query at hand and is replaced; without a listener it would end the process.
   pool.on('error', onFailure);
   pool.on('connect', (client) => client.on('error', onFailure));
@@ -84,28 +91,53 @@ async function inTransaction<T>(
   work: (tx: Queryable) => Promise<T>,
   settings = '',
 ): Promise<T> {
-  const client = await pool.connect();
-  let broken = false;
-  const tx: Queryable = {
-    async query(text, values) {
-      try {
-        return await client.query(text, values);
-      } catch (error) {
-        // No answer of the server's: whatever comes over this connection later may belong to this query.
-        broken ||= !(error instanceof pg.DatabaseError);
-        throw error;
-      }
-    },
-  };
+  const { tx, leave } = watched(await pool.connect());
   try {
     await tx.query(`BEGIN; ${settings}`);
     const result = await work(tx);
     await tx.query('COMMIT');
+    leave();
     return result;
   } catch (error) {
-    if (!broken) await tx.query('ROLLBACK').catch(() => {});
+    await tx.query('ROLLBACK').catch(() => {});
+    leave();
     throw error;
-  } finally {
-    client.release(broken);
   }
+}
+
+async function inReading<T>(
+  pool: pg.Pool,
+  work: (tx: Queryable) => Promise<T>,
+  settings: string,
+): Promise<T> {
+  const { tx, leave } = watched(await pool.connect());
+  try {
+    const [begun, worked] = [tx.query(`BEGIN READ ONLY; ${settings}`), work(tx)];
+    // Before the connection is given back, nobody may have more to ask of it.
+    await Promise.allSettled([begun, worked]);
+    await begun;
+    return await worked;
+  } finally {
+    void tx.query('ROLLBACK').then(leave, leave);
+  }
+}
+
+/** A connection, and what gives it back. */
+function watched(client: pg.PoolClient): { readonly tx: Queryable; readonly leave: () => void } {
+  let broken = false;
+  return {
+    tx: {
+      async query(text, values) {
+        try {
+          if (broken) throw new Error('The connection has failed.');
+          return await client.query(text, values);
+        } catch (error) {
+          // No answer of the server's: whatever comes over this connection later may belong to this query.
+          broken ||= !(error instanceof pg.DatabaseError);
+          throw error;
+        }
+      },
+    },
+    leave: () => client.release(broken),
+  };
 }

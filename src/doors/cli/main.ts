@@ -89,9 +89,10 @@ program
 program
   .command('tune')
   .description('measure on this machine what each way of searching costs, so that the cheapest is taken')
-  .action(async () => {
+  .option('--questions <file>', 'questions that people have asked, one a line: 100 or more')
+  .action(async (options: { questions?: string }) => {
     const config = readConfig(process.env);
-    await (await import('./tune.ts')).tune(config);
+    await (await import('./tune.ts')).tune(config, options);
   });
 
 program

@@ -6,6 +6,7 @@ import { documentsContract } from './documents.ts';
 import { embeddingSpaceContract } from './embedding-space.ts';
 import { ledgerContract } from './ledger.ts';
 import { outboxContract } from './outbox.ts';
+import { readingContract } from './reading.ts';
 import { relationshipsContract } from './relationships.ts';
 import { searchContract } from './search.ts';
 import { sessionsContract } from './sessions.ts';
@@ -26,6 +27,7 @@ describe.each(stores)('the store on $name', ({ open, there }) => {
 
   describe.skipIf(!there)('keeps', () => {
     const opened = () => store;
+    readingContract(opened);
     documentsContract(opened);
     outboxContract(opened);
     relationshipsContract(opened);

@@ -62,10 +62,10 @@ async function rankDocuments(
   const [text, values] = rankingSql(question, searched, by, limit);
   const { rows } = await (by === 'listed' && (searched.chunks ?? SHORT) < SHORT
     ? database.prepared<Found>(text, values)
-    : database.transaction(
-        (tx) => tx.query<Found>(text, values),
+    : database.reading(
         // To compile a statement for a table read once takes longer than it saves.
         `SET LOCAL jit = off; ${by === 'listed' ? 'SET LOCAL enable_seqscan = off' : ''}`,
+        (tx) => tx.query<Found>(text, values),
       ));
   const all = rows.length < limit;
   // Of the rest, some may score as low as the last.

@@ -6,26 +6,30 @@ import { readTwoLists } from './two-lists.ts';
 
 /** The two ranks by which a list's length is known for all. */
 const NEAR = 10;
-const FAR = 50;
+const FAR = 100;
 /** Of the chunks up to a rank, how many a list has to have. */
 const GOAL = 0.99;
-/**
- * The neighbours of passages, by which this is measured, are easier to find than those of questions: with the 40 to 110 that were
- * enough for passages of `k8s-acl`, the recall of questions fell to 0.975 (`npm run bench:retrieve`).
- */
-const LEAST = 200;
-/** Of ranks beyond those that are measured, nothing better is known. */
-const LEAST_SLOPE = 2;
 /** A list that no search can afford: of a vector index that overlooks too many. */
 const NEVER = 1e9;
-const LENGTHS = [60, 90, 130, 190, 270, 390, 560, 800, 1_000];
+const LENGTHS = [20, 30, 40, 60, 90, 130, 190, 270, 390, 560, 800, 1_000];
 
-/** How long a list of the vector index has to be for nothing up to a rank to be overlooked, by searches for passages of the store. */
+type ListLength = Pick<Tuning, 'least' | 'forEachRank'>;
+
+/**
+ * What is demanded at least where passages stand in for questions: their neighbours are easier to find. With the 40 to 110 that
+ * were enough for passages of `k8s-acl`, the recall of questions fell to 0.975 (`npm run bench:retrieve`).
+ */
+export const leastByPassages: ListLength = { least: 200, forEachRank: 2 };
+/** By questions: a list has to have as many chunks as the rank it is complete up to. */
+export const leastByQuestions: ListLength = { least: 10, forEachRank: 1 };
+
+/** How long a list of the vector index has to be for nothing up to a rank to be overlooked. */
 export async function measureLists(
   database: Database,
   questions: readonly PreparedQuestion[],
   searched: Searched,
-): Promise<Pick<Tuning, 'least' | 'forEachRank'>> {
+  atLeast: ListLength,
+): Promise<ListLength> {
   const exact = new Map<PreparedQuestion, readonly number[]>();
   for (const question of questions) exact.set(question, await nearestScores(database, question));
   const recalls: { length: number; near: number; far: number }[] = [];
@@ -39,20 +43,11 @@ export async function measureLists(
     recalls.push(recall);
     if (recall.far >= GOAL) break;
   }
-  const near = lengthOf(recalls.map((recall) => [recall.length, recall.near]));
-  const far = lengthOf(recalls.map((recall) => [recall.length, recall.far]));
-  if (near === undefined || far === undefined) return { least: NEVER, forEachRank: LEAST_SLOPE };
-  const forEachRank = Math.max(LEAST_SLOPE, (far - near) / (FAR - NEAR));
-  return { least: Math.max(LEAST, near - forEachRank * NEAR), forEachRank };
-}
-
-/** Where the recall comes to the goal, between one length and the next; undefined where it doesn't. */
-function lengthOf(recalls: readonly (readonly [length: number, recall: number])[]): number | undefined {
-  const at = recalls.findIndex(([, recall]) => recall >= GOAL);
-  const [enough, before] = [recalls[at], recalls[at - 1]];
-  if (enough === undefined || before === undefined) return enough?.[0];
-  const part = (GOAL - before[1]) / (enough[1] - before[1]);
-  return before[0] + part * (enough[0] - before[0]);
+  const near = recalls.find((recall) => recall.near >= GOAL)?.length;
+  const far = recalls.find((recall) => recall.far >= GOAL)?.length;
+  if (near === undefined || far === undefined) return { ...atLeast, least: NEVER };
+  const forEachRank = Math.max(atLeast.forEachRank, (far - near) / (FAR - NEAR));
+  return { least: Math.max(atLeast.least, near - forEachRank * NEAR), forEachRank };
 }
 
 /** By score: of chunks that score alike, any will do. */

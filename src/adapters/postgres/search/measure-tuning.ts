@@ -1,23 +1,31 @@
 import { DocumentSet } from '../../../types/document-set.ts';
 import type { Database } from '../database.ts';
+import { vectorBytes } from '../vector.ts';
 import { type ExactRoute, type Tuning, usualTuning } from './choose-route.ts';
 import { exactSearch } from './exact-search.ts';
-import { measureLists } from './measure-lists.ts';
+import { leastByPassages, leastByQuestions, measureLists } from './measure-lists.ts';
 import type { PreparedQuestion } from './question-sql.ts';
 import type { Searched } from './searched.ts';
 import { readTwoLists } from './two-lists.ts';
 import { hasVectorIndex } from './vector-index.ts';
 
 const QUESTIONS = 5;
-/** By so many it is judged how much the vector index overlooks. */
-const JUDGED = 100;
+/** By so many it is judged how much the vector index overlooks. Of fewer, chance decides. */
+export const JUDGED = 100;
 /** Chunks that the vector index brings. */
 const BROUGHT = 300;
 /** Documents that are looked up: so many that what each statement costs by itself doesn't count. */
 const LISTED = 2_000;
 
-/** What the routes cost on this store and machine: their own statements, with passages of the store as questions. */
-export async function measureTuning(database: Database, dimension: number): Promise<Tuning> {
+/**
+ * What the routes cost on this store and machine: their own statements, with passages of the store as questions. How much the
+ * vector index overlooks is judged by the vectors of real questions, where there are any.
+ */
+export async function measureTuning(
+  database: Database,
+  dimension: number,
+  asked: readonly Float32Array[] = [],
+): Promise<Tuning> {
   const usual = usualTuning(dimension);
   const questions = await sampleQuestions(database, QUESTIONS);
   const [first] = questions;
@@ -39,7 +47,14 @@ export async function measureTuning(database: Database, dimension: number): Prom
   const lists = (await hasVectorIndex(database))
     ? {
         visited: perChunk(await median(questions, (question) => bringNearest(database, question)), BROUGHT),
-        ...(await measureLists(database, await sampleQuestions(database, JUDGED), everyDocument)),
+        ...(await (asked.length === 0
+          ? measureLists(database, await sampleQuestions(database, JUDGED), everyDocument, leastByPassages)
+          : measureLists(
+              database,
+              asked.map((vector) => ({ ...first, embedding: vectorBytes(vector) })),
+              everyDocument,
+              leastByQuestions,
+            ))),
       }
     : { visited: usual.visited, least, forEachRank };
   return {

@@ -49,7 +49,10 @@ export async function readTwoLists(
   sizes: Sizes,
   deeper: (lists: TwoLists) => Depth,
 ): Promise<void> {
-  await database.transaction(
+  await database.reading(
+    `SET LOCAL hnsw.iterative_scan = relaxed_order; ${lookFor(batchOf(sizes.dense))};
+     SET LOCAL hnsw.max_scan_tuples = 2147483647; SET LOCAL hnsw.scan_mem_multiplier = 8;
+     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off`,
     async (tx) => {
       const { rows: lexical } =
         question.lexical === undefined
@@ -64,21 +67,18 @@ export async function readTwoLists(
         const depth = deeper({ lexical, dense, visited, full });
         const count = depth.fetched - dense.length;
         if (count <= 0) return;
-        if (dense.length === 0) await tx.query(...nearestSql(question, searched));
+        // Sent together: none of them waits for the one before.
+        const first = dense.length === 0 ? [tx.query(...nearestSql(question, searched))] : [];
         const fresh = batchOf(depth.visited - visited);
-        if (fresh > 0 && fresh !== batch) {
-          batch = fresh;
-          await tx.query(lookFor(batch));
-        }
-        const { rows } = await tx.query<TwoLists['dense'][number]>(`FETCH ${count} FROM nearest`);
+        const changed = fresh > 0 && fresh !== batch ? [tx.query(lookFor(fresh))] : [];
+        if (fresh > 0) batch = fresh;
+        const fetched = tx.query<TwoLists['dense'][number]>(`FETCH ${count} FROM nearest`);
+        const [{ rows }] = await Promise.all([fetched, ...first, ...changed]);
         dense.push(...rows);
         visited = depth.visited;
         full = rows.length === count;
       }
     },
-    `SET LOCAL hnsw.iterative_scan = relaxed_order; ${lookFor(batchOf(sizes.dense))};
-     SET LOCAL hnsw.max_scan_tuples = 2147483647; SET LOCAL hnsw.scan_mem_multiplier = 8;
-     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off`,
   );
 }
 
