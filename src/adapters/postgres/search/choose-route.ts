@@ -48,8 +48,8 @@ export type Extent = {
 export const FIRST_LOOK = 100;
 /** A list of so few chunks is looked for at once: a first look that saves it costs nearly as much. */
 export const SHORT_LIST = 4 * FIRST_LOOK;
-/** Exact search costs at least so many times the first look: which is then lost. */
-const WORTH_A_LOOK = 5;
+/** Exact search costs at least so many times a look in vain. */
+export const WORTH_A_LOOK = 5;
 /** Documents of a usual question. */
 const USUAL = 10;
 

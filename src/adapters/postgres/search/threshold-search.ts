@@ -11,6 +11,7 @@ import {
   lengthFor,
   SHORT_LIST,
   type Tuning,
+  WORTH_A_LOOK,
 } from './choose-route.ts';
 import { exactSearch } from './exact-search.ts';
 import { byScore, publishedOf } from './published.ts';
@@ -53,6 +54,7 @@ export function thresholdSearch(
   const route = chooseExactRoute(extent, tuning);
   const exact = exactSearch(database, question, searched, route, given);
   const affordable = affordableLength(extent, tuning);
+  const worthALook = affordable / WORTH_A_LOOK;
   let ceiling = Number.POSITIVE_INFINITY;
   let gaveUp: string | undefined;
   let fromLists = false;
@@ -80,7 +82,7 @@ export function thresholdSearch(
         const asFar = { visited, fetched: dense.length };
         if (enough && (visited >= length || !full)) return asFar;
         if (!full) gaveUp = 'it brought too few that may be found';
-        else if (length > affordable) gaveUp = 'a longer list would have cost more';
+        else if (length > affordable && visited >= worthALook) gaveUp = 'a longer list would have cost more';
         if (gaveUp !== undefined) return asFar;
         if (visited === 0) return first;
         const further = visited + Math.min(visited, Math.max(length - visited, LEAST_MORE));
