@@ -79,6 +79,7 @@ async function grown(size: number): Promise<string[]> {
     const built = performance.now() - begin;
     const held = memory() - before;
     const token = await path.token(READER);
+    await path.warm();
     await timesOf(path, token, size, 3);
     const times = await timesOf(path, token, size, Number(options.queries));
     const { row, index, rest, relationships } = await bytesOf(collection.database);

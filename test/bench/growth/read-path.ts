@@ -9,7 +9,9 @@ import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/ca
 import { postgresSessions } from '../../../src/adapters/postgres/sessions.ts';
 import { membersBy } from '../../../src/audience/members.ts';
 import type { Model } from '../../../src/evaluator/model.ts';
+import { contextNow } from '../../../src/ports/engine.ts';
 import { type ReadPath, retrieve } from '../../../src/retrieve/retrieve.ts';
+import { DEFAULT_TENANT } from '../../../src/types/principal.ts';
 import type { Collection } from '../search/collection.ts';
 
 const guarded = { type: 'document', relation: 'can_read' };
@@ -20,13 +22,14 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
   const relationships = postgresRelationships(database);
   const permissions = permissionIndex(model, guarded, relationships);
   const keys = await developmentKeys(keysFolder);
+  const engine = embeddedEngine(model, relationships);
   const path: ReadPath = {
     guarded,
     relationships,
     identity: developmentIdentity(keys),
     sessions: postgresSessions(database),
     index: postgresCandidateIndex(database, embeddings, permissions),
-    engine: embeddedEngine(model, relationships),
+    engine,
     passages: postgresPassages(database),
     audit: postgresAuditLog(database),
     decisions: postgresDecisions(database),
@@ -35,6 +38,17 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
   return {
     permissions,
     relationships,
+    /** The engine's copy of a million relationships takes longer to read than a request may take. */
+    async warm(): Promise<void> {
+      const question = { user: 'user:nobody', relation: guarded.relation, object: `${guarded.type}:none` };
+      const checks = [{ ...question, correlationId: 'warm' }];
+      await engine.batchCheck({
+        tenant: DEFAULT_TENANT,
+        checks,
+        context: contextNow(),
+        signal: AbortSignal.timeout(600_000),
+      });
+    },
     token: (subject: string): Promise<string> =>
       mintToken(keys, { subject, scopes: ['retrieve'], lifetime: 7_200 }),
     /** Milliseconds of one retrieval, and how many passages it gave. */
