@@ -3,8 +3,9 @@ import { z } from 'zod';
 import type { AuditLog, AuditRecord } from '../src/ports/audit.ts';
 import type { DocumentRow, OwnedDocument, OwnRelationship } from '../src/ports/documents.ts';
 import type { Embeddings } from '../src/ports/embeddings.ts';
+import type { RelationshipCopy } from '../src/ports/relationship-copy.ts';
 import { ClearanceError } from '../src/types/errors.ts';
-import { type Tuple, tupleKey } from '../src/types/tuple.ts';
+import { type Tuple, toldTuple, tupleKey } from '../src/types/tuple.ts';
 import { chunk } from './chunk.ts';
 import { embed } from './embed.ts';
 import { inTurn } from './in-turn.ts';
@@ -12,14 +13,18 @@ import type { Document } from './parse.ts';
 import { documentId } from './parse.ts';
 import { type Publishing, settle } from './publish.ts';
 import { ownTuples } from './relationships.ts';
+import { grantsOf, type SourceRules } from './source.ts';
 import { claimDocument, notYours, type Writer } from './writer.ts';
 
-export type WritePath = Publishing & {
-  readonly embeddings: Embeddings;
-  readonly audit: AuditLog;
-  /** Why the model forbids a tuple, if it does. */
-  readonly tupleProblem: (tuple: Tuple) => string | undefined;
-};
+export type WritePath = Publishing &
+  SourceRules & {
+    readonly embeddings: Embeddings;
+    readonly audit: AuditLog;
+    /** For the audit trail: what was there before. */
+    readonly copy: RelationshipCopy;
+    /** Why the model forbids a tuple, if it does. */
+    readonly tupleProblem: (tuple: Tuple) => string | undefined;
+  };
 
 export const putOutcome = z.object({
   document_id: z.string(),
@@ -33,12 +38,18 @@ export type PutOutcome = z.infer<typeof putOutcome> & { readonly created: boolea
 /** The write path: parse has been done; claim, take away, chunk, embed, stage, publish. */
 export function putDocument(path: WritePath, writer: Writer, document: Document): Promise<PutOutcome> {
   return inTurn(`${writer.principal.tenant} ${document.id}`, async () => {
+    await grantsOf(path, writer);
     refuseForbiddenTuples(path, document);
     let row = await claimDocument(path.documents, writer, document.id);
-    await auditWrite(path, writer, 'write_document', { documentId: document.id, source: writer.source });
-
     const created = row.hash === undefined;
     const hash = contentHash(document);
+    await auditWrite(
+      path,
+      writer,
+      'write_document',
+      await writtenDocument(path, writer, row, document, hash),
+    );
+
     if (!created) {
       // A narrowing never waits for embeddings. Where taking away may widen, a change of relationships alone is left
       // to the step that publishes, which hides the text meanwhile.
@@ -62,6 +73,28 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
       created,
     };
   });
+}
+
+/** What the write is to change: of two writers at the same time, the later one may find more than its record says. */
+async function writtenDocument(
+  { copy, guarded }: WritePath,
+  { principal, source }: Writer,
+  row: DocumentRow & OwnedDocument,
+  { id: documentId, relationships }: Document,
+  hash: Buffer,
+) {
+  const object = `${guarded.type}:${documentId}`;
+  const current = (await copy.ofObject(principal.tenant, object)).map(toldTuple);
+  const unchanged = row.hash?.equals(hash) === true;
+  return {
+    documentId,
+    source,
+    before: { ...(row.hash === undefined ? {} : { version: row.version }), relationships: current },
+    after: {
+      version: unchanged ? row.version : row.version + 1,
+      relationships: relationships === undefined ? current : ownTuples(object, relationships).map(toldTuple),
+    },
+  };
 }
 
 async function keepVersion(
@@ -103,8 +136,19 @@ export function deleteDocument(path: WritePath, writer: Writer, id: string): Pro
       ? await path.documents.find(writer.principal.tenant, id)
       : undefined;
     if (row?.source === undefined) throw new ClearanceError('not_found', 'No such document.');
+    await grantsOf(path, writer);
     if (!writer.admin && row.source !== writer.source) throw notYours(writer);
-    await auditWrite(path, writer, 'delete_document', { documentId: id, source: writer.source });
+    const { tenant } = writer.principal;
+    const object = `${path.guarded.type}:${id}`;
+    const [own, mentions] = await Promise.all([
+      path.copy.ofObject(tenant, object),
+      path.copy.mentioning(tenant, object),
+    ]);
+    await auditWrite(path, writer, 'delete_document', {
+      documentId: id,
+      source: writer.source,
+      before: { version: row.version, relationships: [...own, ...mentions].map(toldTuple) },
+    });
     await path.documents.enqueueDelete({ no: row.no, source: row.source });
     return (await settle(path, row.no)) ? 'deleted' : 'pending';
   });

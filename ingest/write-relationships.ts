@@ -1,25 +1,30 @@
 import { ClearanceError } from '../src/types/errors.ts';
 import { parseInput } from '../src/types/parse.ts';
-import { tupleKey } from '../src/types/tuple.ts';
+import { toldTuple, tupleKey } from '../src/types/tuple.ts';
 import { auditWrite, type WritePath } from './ingest.ts';
 import { type RelationshipChanges, relationshipChanges } from './parse.ts';
+import { grantsOf, requireGranted } from './source.ts';
 import type { Writer } from './writer.ts';
 
-/** Writes and deletes relationships of any object: all of them or none. For administrators. */
+/**
+ * Writes and deletes relationships: all of them or none. Of any object for administrators; for a source, of the types and
+ * relations that it was granted.
+ */
 export async function writeRelationships(
   path: WritePath,
   writer: Writer,
   input: RelationshipChanges,
 ): Promise<{ written: number; deleted: number }> {
-  if (!writer.admin) {
-    throw new ClearanceError('forbidden', 'Relationships of any object need the scope "admin".');
-  }
+  const { tenant } = writer.principal;
+  const grants = await grantsOf(path, writer);
   const changes = parseInput(relationshipChanges, input);
+  const keys = [...changes.writes, ...changes.deletes];
+  if (!writer.admin) requireGranted(path.guarded, writer.source, grants, keys);
   for (const [i, tuple] of changes.writes.entries()) {
     const problem = path.tupleProblem(tuple);
     if (problem !== undefined) throw new ClearanceError('invalid_relationship', `writes.${i}: ${problem}`);
   }
-  const named = [...changes.writes, ...changes.deletes].map(tupleKey);
+  const named = keys.map(tupleKey);
   const twice = named.find((name, i) => named.indexOf(name) !== i);
   if (twice !== undefined) {
     throw new ClearanceError(
@@ -27,9 +32,12 @@ export async function writeRelationships(
       `"${twice}" is named twice: one request changes a relationship once.`,
     );
   }
+  const before = await path.copy.among(tenant, keys);
   await auditWrite(path, writer, 'write_relationships', {
-    writes: changes.writes.map(tupleKey),
+    source: writer.source,
+    writes: changes.writes.map(toldTuple),
     deletes: changes.deletes.map(tupleKey),
+    before: before.map(toldTuple),
   });
-  return path.relationships.write(writer.principal.tenant, changes);
+  return path.relationships.write(tenant, changes);
 }

@@ -4,14 +4,16 @@ import { postgresAgents } from './adapters/postgres/agents.ts';
 import { postgresAuditLog, postgresDecisions } from './adapters/postgres/audit.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { requireEmbeddingSpace, useEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
+import { postgresLabels } from './adapters/postgres/labels.ts';
 import { postgresPassages } from './adapters/postgres/passages.ts';
+import { postgresRelationships } from './adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from './adapters/postgres/search/candidate-index.ts';
 import { storedTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { ensureVectorIndex, lacksVectorIndex } from './adapters/postgres/search/vector-index.ts';
 import { postgresSessions } from './adapters/postgres/sessions.ts';
+import { postgresSources } from './adapters/postgres/sources.ts';
 import { postgresUsedProofs } from './adapters/postgres/used-proofs.ts';
 import { knownAgents } from './agents/known-agents.ts';
-import type { Registry } from './agents/registry.ts';
 import { repairLine } from './agreement/repair.ts';
 import { membersBy } from './audience/members.ts';
 import type { Config } from './config.ts';
@@ -26,15 +28,16 @@ import type { Sources } from './metrics/scrape.ts';
 import { chooseEmbeddings, chooseIdentity, openStore, unprotected } from './parts.ts';
 import type { Plan } from './permission-index/plan.ts';
 import type { Engine } from './ports/engine.ts';
-import { Costs } from './retrieve/costs.ts';
+import { type Registries, vocabularyOf } from './registry/registries.ts';
 import type { ReadPath } from './retrieve/retrieve.ts';
+import { shortCutsBy } from './retrieve/short-cuts.ts';
 import { type ProofWatch, watchProofs } from './retrieve/watch-proofs.ts';
 
 /** Everything a door needs. */
 export type Service = {
   readonly read: ReadPath;
   readonly write: WritePath;
-  readonly registry: Registry;
+  readonly registry: Registries;
   readonly meter: Meter;
   readonly gates: Gates;
   /** What a scrape of the metrics looks up. */
@@ -84,6 +87,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
   const { database, ...store } = await openStore(config);
   try {
     const agents = postgresAgents(database);
+    const sources = postgresSources(database);
     const tokens = await chooseIdentity(config, postgresUsedProofs(database));
     const identity = knownAgents(limitedIdentity(tokens, config.rateLimitPerMinute), agents);
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
@@ -119,10 +123,11 @@ export async function openService(config: Config, onError: (error: unknown) => v
           ),
         ),
         engine: engine.engine,
+        rules: { agents, labels: postgresLabels(database) },
         ...(engine.proofs === undefined
           ? {}
           : {
-              shortCuts: { proofs: engine.proofs, costs: new Costs() },
+              shortCuts: shortCutsBy(engine.proofs),
               watch: watchOf(config, engine.engine, meter, onError),
             }),
         passages: postgresPassages(database),
@@ -137,6 +142,9 @@ export async function openService(config: Config, onError: (error: unknown) => v
         ...shared,
         documents,
         embeddings,
+        sources,
+        unregisteredSources: config.mode === 'production' ? 'nothing' : 'own documents',
+        copy: postgresRelationships(database),
         onError,
         removalMayWiden: engine.model.types.get(type)?.get(relation)?.mayExclude ?? true,
         tupleProblem: (tuple) => tupleProblem(engine.model, tuple),
@@ -147,7 +155,12 @@ export async function openService(config: Config, onError: (error: unknown) => v
     return {
       read,
       write,
-      registry: { agents, audit: shared.audit },
+      registry: {
+        agents,
+        sources,
+        audit: shared.audit,
+        vocabulary: vocabularyOf(type, async () => engine.model),
+      },
       meter,
       gates,
       sources: {

@@ -14,14 +14,17 @@ import type { Tuning } from './adapters/postgres/search/choose-route.ts';
 import { JUDGED, measureTuning } from './adapters/postgres/search/measure-tuning.ts';
 import { storeTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
-import type { Registry } from './agents/registry.ts';
+import { postgresSources } from './adapters/postgres/sources.ts';
 import type { Sides } from './agreement/compare.ts';
 import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
 import type { Config } from './config.ts';
-import { chooseEmbeddings, openStore } from './parts.ts';
+import { type Model, modelFromJson } from './evaluator/model.ts';
+import { chooseEmbeddings, loadModel, openStore } from './parts.ts';
 import type { LedgerState } from './ports/ledger.ts';
+import { type Registries, vocabularyOf } from './registry/registries.ts';
 import { setUpOpenFga } from './set-up-openfga.ts';
 import { StartupError } from './types/errors.ts';
+import { DEFAULT_TENANT } from './types/principal.ts';
 
 /** What an operator does to the parts, beside running the service. */
 
@@ -52,17 +55,31 @@ export async function migrateParts(
   }
 }
 
-/** What the store has of agents, for as long as `work` takes. */
-export async function withRegistry<T>(config: Config, work: (registry: Registry) => Promise<T>): Promise<T> {
+/** What the store has of agents and sources, for as long as `work` takes. */
+export async function withRegistries<T>(
+  config: Config,
+  work: (registries: Registries) => Promise<T>,
+): Promise<T> {
   const store = await openStore(config);
   try {
     return await work({
       agents: postgresAgents(store.database),
+      sources: postgresSources(store.database),
       audit: postgresAuditLog(store.database),
+      vocabulary: vocabularyOf(config.guarded.type, () => modelInUse(config, store.database)),
     });
   } finally {
     await store.close();
   }
+}
+
+/** The one that is pinned, where an OpenFGA server has it. */
+async function modelInUse(config: Config, database: Database): Promise<Model> {
+  if (config.openfga === undefined) return loadModel(config);
+  const pinned = await postgresEngineStores(database).find(DEFAULT_TENANT);
+  if (pinned === undefined)
+    throw new StartupError('The database knows no OpenFGA store: run "clearance migrate".');
+  return modelFromJson(await openFgaClient(config.openfga).readModel(pinned.storeId, pinned.modelId));
 }
 
 export type Status = {

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import type { Agents } from '../ports/agents.ts';
-import type { AuditLog, AuditRecord } from '../ports/audit.ts';
+import { type Registries, requireRelations } from '../registry/registries.ts';
+import { change, given, list, type Registry, read, register, remove } from '../registry/registry.ts';
+import { type AgentAccess, relationsIn, UNRULED } from '../types/access.ts';
 import {
   type Agent,
   type AgentChange,
@@ -11,139 +11,84 @@ import {
   agentRegistration,
   standingOf,
 } from '../types/agent.ts';
-import { ClearanceError } from '../types/errors.ts';
 import { parseInput } from '../types/parse.ts';
 import type { Principal } from '../types/principal.ts';
-
-export type Registry = { readonly agents: Agents; readonly audit: AuditLog };
-
-/** What a page holds at most. */
-const PAGE = 1_000;
+import { toldRegistered } from '../types/registered.ts';
 
 /** All of these are for administrators: the door has made sure. */
 export async function registerAgent(
-  registry: Registry,
+  registries: Registries,
   by: Principal,
   id: string,
   input: AgentRegistration,
 ): Promise<{ readonly agent: AgentResponse; readonly created: boolean }> {
-  const {
+  const { owner, purpose, risk_class, expires_at, state, access } = parseInput(agentRegistration, input);
+  await requireKnown(registries, access);
+  const { entry: agent, created } = await register(agentsIn(registries), by, id, (known, before) => ({
+    ...known,
     owner,
     purpose,
-    risk_class: riskClass,
-    expires_at: expiresAt,
     state,
-  } = parseInput(agentRegistration, input);
-  const before = await known(registry, by, id);
-  const after: Agent = {
-    id,
-    owner,
-    purpose,
-    riskClass,
-    state,
-    expiresAt,
-    createdBy: before?.createdBy ?? by.subject,
-    createdAt: before?.createdAt ?? new Date(),
-    reviewed: before?.reviewed,
-    revision: (before?.revision ?? 0) + 1,
-  };
-  await write(registry, by, before, after);
-  return { agent: told(after), created: before === undefined };
+    riskClass: risk_class,
+    expiresAt: expires_at,
+    access: access ?? before?.access ?? UNRULED,
+  }));
+  return { agent, created };
 }
 
 export async function changeAgent(
-  registry: Registry,
+  registries: Registries,
   by: Principal,
   id: string,
   input: AgentChange,
 ): Promise<AgentResponse> {
-  const { owner, purpose, risk_class, expires_at, state, reviewed } = parseInput(agentChange, input);
-  const before = (await known(registry, by, id)) ?? unknown();
-  const after: Agent = {
-    ...before,
+  const { owner, risk_class, expires_at, reviewed, ...same } = parseInput(agentChange, input);
+  await requireKnown(registries, same.access);
+  const fields = {
+    ...given(same),
     ...(owner === undefined ? {} : { owner: owner ?? undefined }),
-    ...(purpose === undefined ? {} : { purpose }),
     ...(risk_class === undefined ? {} : { riskClass: risk_class }),
     ...(expires_at === undefined ? {} : { expiresAt: expires_at }),
-    ...(state === undefined ? {} : { state }),
-    ...(reviewed === undefined ? {} : { reviewed: { by: by.subject, at: new Date() } }),
-    revision: before.revision + 1,
   };
-  await write(registry, by, before, after);
-  return told(after);
+  return change(agentsIn(registries), by, id, { fields, reviewed: reviewed === true });
 }
 
-export async function removeAgent(registry: Registry, by: Principal, id: string): Promise<void> {
-  const before = (await known(registry, by, id)) ?? unknown();
-  await audit(registry, by, 'delete_agent', { before: told(before) });
-  if (!(await registry.agents.remove(by.tenant, id, before.revision))) throw changedMeanwhile();
+export function removeAgent(registries: Registries, by: Principal, id: string): Promise<void> {
+  return remove(agentsIn(registries), by, id);
 }
 
-export async function readAgent(registry: Registry, by: Principal, id: string): Promise<AgentResponse> {
-  return told((await known(registry, by, id)) ?? unknown());
+export function readAgent(registries: Registries, by: Principal, id: string): Promise<AgentResponse> {
+  return read(agentsIn(registries), by, id);
 }
 
-/** By id, from the one after `after` on; `next` is where to go on. */
-export async function listAgents({ agents }: Registry, by: Principal, after = '') {
-  const from = after === '' ? '' : parseInput(agentId, after);
-  const page = (await agents.list(by.tenant, from, PAGE)).map(told);
-  return { agents: page, next: page.length < PAGE ? null : (page.at(-1)?.id ?? null) };
+export async function listAgents(registries: Registries, by: Principal, after?: string) {
+  const { page: agents, next } = await list(agentsIn(registries), by, after);
+  return { agents, next };
 }
 
-async function known({ agents }: Registry, { tenant }: Principal, id: string): Promise<Agent | undefined> {
-  const [agent] = await agents.find(tenant, [parseInput(agentId, id)]);
-  return agent;
-}
-
-async function write(
-  registry: Registry,
-  by: Principal,
-  before: Agent | undefined,
-  after: Agent,
-): Promise<void> {
-  await audit(registry, by, 'write_agent', {
-    ...(before === undefined ? {} : { before: told(before) }),
-    after: told(after),
-  });
-  if (!(await registry.agents.put(by.tenant, after, before?.revision))) throw changedMeanwhile();
-}
-
-function audit(
-  { audit }: Registry,
-  by: Principal,
-  event: AuditRecord['event'],
-  details: AuditRecord['details'],
-): Promise<void> {
-  const { tenant, issuer, subject, actor } = by;
-  const who = { tenant, issuer, subject, ...(actor === undefined ? {} : { actor }) };
-  return audit.append({ ...who, decisionId: randomUUID(), event, details });
+function agentsIn({ agents, audit }: Registries): Registry<Agent, AgentResponse> {
+  return {
+    entries: agents,
+    audit,
+    noun: 'agent',
+    id: agentId,
+    events: { write: 'write_agent', remove: 'delete_agent' },
+    told,
+  };
 }
 
 function told(agent: Agent): AgentResponse {
-  const { id, purpose, riskClass, state, reviewed } = agent;
   const standing = standingOf(agent, new Date());
   return {
-    id,
+    ...toldRegistered(agent),
     standing: standing === 'unregistered' ? 'suspended' : standing,
-    owner: agent.owner ?? null,
-    purpose,
-    risk_class: riskClass,
-    state,
+    risk_class: agent.riskClass,
     expires_at: agent.expiresAt.toISOString(),
-    created_by: agent.createdBy,
-    created_at: agent.createdAt.toISOString(),
-    reviewed_by: reviewed?.by ?? null,
-    reviewed_at: reviewed?.at.toISOString() ?? null,
+    access: agent.access,
   };
 }
 
-function unknown(): never {
-  throw new ClearanceError('not_found', 'No such agent.');
-}
-
-function changedMeanwhile(): ClearanceError {
-  return new ClearanceError(
-    'conflict',
-    'Somebody else has changed this agent meanwhile. Read it again, and try again.',
-  );
+/** On a relation that the model lacks the engine has no verdict, so the agent would get nothing but failures. */
+async function requireKnown({ vocabulary }: Registries, access: AgentAccess | undefined): Promise<void> {
+  if (access !== undefined) await requireRelations(vocabulary, vocabulary.guardedType, relationsIn(access));
 }

@@ -10,6 +10,8 @@ export type AuditRecord = {
     | 'write_relationships'
     | 'write_agent'
     | 'delete_agent'
+    | 'write_source'
+    | 'delete_source'
     | 'reconcile';
   readonly issuer: string;
   readonly subject: string;

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine, Relationships } from '../ports/engine.ts';
 import type { Candidate, CandidateSearch, RankedDocument } from '../ports/search.ts';
-import { batches } from '../types/batches.ts';
-import { ClearanceError } from '../types/errors.ts';
 import { type Principal, readersOf } from '../types/principal.ts';
 import type { Shortfall } from '../types/retrieval.ts';
-import type { TupleKey } from '../types/tuple.ts';
-import type { Grounds, Verdict } from '../types/verdict.ts';
+import { type AgentRules, agentUse, type Use } from './agent-access.ts';
 import { type Audience, readersFor } from './audience.ts';
-import { Judge, type ShortCuts } from './judge.ts';
+import { Judge, type ShortCutsOf } from './judge.ts';
+import { firstAllowed, type Judged, judgedDocuments, type Reason, reasonsOf } from './judged.ts';
 
 /** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
 export const MAX_CHECKED_DOCUMENTS = 10_000;
@@ -17,14 +15,14 @@ export const MAX_CHECKED_DOCUMENTS = 10_000;
  * enough. Each further round is four times as large, so that few readable ones cost few rounds.
  */
 const FIRST_ROUND = 50;
-/** Claims. */
-const JUDGED_AT_ONCE = 50;
 
 export type Enforcement = {
   readonly engine: Engine;
   readonly relationships: Pick<Relationships, 'watermark'>;
   /** Absent: every claim is asked whole. */
-  readonly shortCuts?: ShortCuts;
+  readonly shortCuts?: ShortCutsOf;
+  /** What agents may use of what they may read. */
+  readonly rules: AgentRules;
   /** What a person needs on a document to be given its text: `{type: 'document', relation: 'can_read'}`. */
   readonly guarded: { readonly type: string; readonly relation: string };
 };
@@ -45,6 +43,8 @@ class Clearance {
   readonly watermark: string;
   /** How many documents were asked about; for the audit record only, for it tells of what may not be read. */
   readonly checked: number;
+  /** What the answer would have held, had an agent not needed approval for it: the best k, for the audit record. */
+  readonly withheld: readonly RankedDocument[];
   /** Why each document may be read, by its id, for each principal. */
   readonly reasons: ReadonlyMap<string, readonly Reason[]>;
 
@@ -57,6 +57,7 @@ class Clearance {
     this.certified = answer.certified;
     this.watermark = answer.watermark;
     this.checked = answer.checked;
+    this.withheld = Object.freeze([...answer.withheld]);
     this.reasons = answer.reasons;
     Object.freeze(this);
   }
@@ -70,11 +71,8 @@ export type { Clearance };
 
 type Cleared = Pick<
   Clearance,
-  'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked' | 'reasons'
+  'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked' | 'withheld' | 'reasons'
 >;
-
-/** Of one principal. */
-export type Reason = { readonly claim: TupleKey; readonly by: Grounds };
 
 /** For release, which doesn't rely on types alone. */
 export function isClearance(value: unknown): value is Clearance {
@@ -83,11 +81,11 @@ export function isClearance(value: unknown): value is Clearance {
 
 /**
  * The one place where permissions are decided. Takes documents from the search, best first, until k are
- * allowed, none is left or the budget is spent. Throws `engine_unavailable` where a verdict that the
+ * allowed and may be used, none is left or the budget is spent. Throws `engine_unavailable` where a verdict that the
  * answer needs can't be had.
  */
 export async function enforce(
-  { engine, relationships, guarded, shortCuts }: Enforcement,
+  { engine, relationships, guarded, shortCuts, rules }: Enforcement,
   principal: Principal,
   search: CandidateSearch,
   k: number,
@@ -96,8 +94,10 @@ export async function enforce(
 ): Promise<Clearance> {
   const readers = readersFor(principal, audience);
   const watermark = search.watermark ?? (await relationships.watermark(principal.tenant));
-  const judge = new Judge(engine, shortCuts, principal.tenant, signal);
-  const taken: Judged[] = [];
+  const judge = new Judge(engine, shortCuts?.(principal.tenant), principal.tenant, signal);
+  const useOf = await agentUse({ engine, rules, guarded }, principal, readers, signal);
+  const by: Record<Use, Judged[]> = { alone: [], approval: [], never: [], replaced: [] };
+  const taken = by.alone;
   let checked = 0;
   let exhausted = false;
 
@@ -111,7 +111,12 @@ export async function enforce(
     if (next.documents.length === 0) break;
     for await (const judged of judgedDocuments(judge, guarded, readers, next.documents)) {
       checked += judged.length;
-      taken.push(...takeAllowed(judged, k - taken.length));
+      for (let rest = judged; rest.length > 0 && taken.length < k; ) {
+        const first = firstAllowed(rest, k - taken.length);
+        const uses = await useOf(first.allowed.map(({ document }) => document));
+        for (const [i, each] of first.allowed.entries()) by[uses[i] ?? 'never'].push(each);
+        rest = first.rest;
+      }
       if (taken.length === k) break;
     }
   }
@@ -119,23 +124,30 @@ export async function enforce(
   // Else what is absent would be told from what is forbidden by an engine that doesn't answer.
   if (checked === 0) await requireEngine(judge, guarded, principal);
 
-  const allowed = taken.map(({ document }) => document);
+  const allowed = documentsOf(taken);
   const found = allowed.length === 0 ? [] : await search.within(allowed, k);
   const cleared = new Set(allowed.map(versionKey));
   const candidates = found.filter((candidate) => cleared.has(versionKey(candidate)));
   const full = candidates.length >= k;
-  const shortfall = someoneIsMissing(allowed, candidates, full)
+  const belongs = belongsTo(candidates, full);
+  const there = new Set(candidates.map(versionKey));
+  const gone = [...allowed.filter((each) => !there.has(versionKey(each))), ...documentsOf(by.replaced)];
+  const withheld = documentsOf(by.approval).filter(belongs).slice(0, k);
+  const shortfall = gone.some(belongs)
     ? 'document_changed'
     : audience === 'too_many'
       ? 'audience_too_large'
-      : full || exhausted
-        ? undefined
-        : 'budget_of_checks';
+      : withheld.length > 0
+        ? 'approval_required'
+        : full || exhausted
+          ? undefined
+          : 'budget_of_checks';
   return new Clearance(principal, candidates, {
     shortfall,
     certified: shortfall === undefined && search.exact(),
     watermark,
     checked,
+    withheld,
     reasons: new Map(taken.map((judged) => [judged.document.documentId, reasonsOf(judged)])),
   });
 }
@@ -148,87 +160,17 @@ async function requireEngine(
 ): Promise<void> {
   const absent = { documentId: randomUUID(), version: 0, score: 0 };
   for await (const judged of judgedDocuments(judge, guarded, readersOf(principal), [absent]))
-    takeAllowed(judged, 1);
+    firstAllowed(judged, 1);
 }
 
-/** Whether a document was replaced after it was ranked: it should be among the candidates, by its score, and isn't. */
-function someoneIsMissing(
-  documents: readonly RankedDocument[],
-  candidates: readonly Candidate[],
-  full: boolean,
-): boolean {
-  const found = new Set(candidates.map(versionKey));
+/** Whether a document would have a passage among these, by its score: where one was replaced after it was ranked, or is withheld. */
+function belongsTo(candidates: readonly Candidate[], full: boolean): (document: RankedDocument) => boolean {
   const lowest = full ? (candidates.at(-1)?.score ?? 0) : Number.NEGATIVE_INFINITY;
-  return documents.some((document) => document.score > lowest && !found.has(versionKey(document)));
+  return ({ score }) => score > lowest;
 }
 
-type Judged = {
-  readonly document: RankedDocument;
-  /** One for each principal: the person and, where one asks, the agent. */
-  readonly claims: readonly TupleKey[];
-  readonly verdicts: readonly Verdict[];
-};
-
-/** Each document with its verdicts. Some at a time, in order. None where there is nobody to ask for. */
-async function* judgedDocuments(
-  judge: Judge,
-  guarded: Enforcement['guarded'],
-  users: readonly string[],
-  documents: readonly RankedDocument[],
-): AsyncGenerator<readonly Judged[]> {
-  if (users.length === 0) return;
-  for (const some of batches(documents, Math.max(1, Math.floor(JUDGED_AT_ONCE / users.length)))) {
-    const claims = some.flatMap(({ documentId }) =>
-      users.map((user) => ({ user, relation: guarded.relation, object: `${guarded.type}:${documentId}` })),
-    );
-    let [at, open] = [0, [] as readonly Verdict[]];
-    for await (const verdicts of judge.on(claims)) {
-      const known = [...open, ...verdicts];
-      const count = Math.floor(known.length / users.length);
-      open = known.slice(count * users.length);
-      yield some.slice(at, at + count).map((document, i) => ({
-        document,
-        claims: claims.slice((at + i) * users.length, (at + i + 1) * users.length),
-        verdicts: known.slice(i * users.length, (i + 1) * users.length),
-      }));
-      at += count;
-    }
-  }
-}
-
-/**
- * The first `wanted` documents that every principal may read: a document's verdict is the worst of its principals'. An
- * undetermined one before them is a failure.
- */
-function takeAllowed(judged: readonly Judged[], wanted: number): readonly Judged[] {
-  const taken: Judged[] = [];
-  for (const each of judged) {
-    const { verdicts } = each;
-    if (taken.length === wanted) break;
-    if (verdicts.some((verdict) => verdict.kind === 'denied')) continue;
-    if (verdicts.length > 0 && verdicts.every((verdict) => verdict.kind === 'allowed')) {
-      taken.push(each);
-      continue;
-    }
-    throw new ClearanceError(
-      'engine_unavailable',
-      'The authorization engine gave no verdict that this answer needs, so nothing was released. Try again.',
-      { cause: new Error(verdicts.map(shortReason).join(', ')) },
-    );
-  }
-  return taken;
-}
-
-function reasonsOf({ claims, verdicts }: Judged): readonly Reason[] {
-  return claims.flatMap((claim, i) => {
-    const verdict = verdicts[i];
-    return verdict?.kind === 'allowed' ? [{ claim, by: verdict.by }] : [];
-  });
-}
-
-/** For the log: what follows the engine's code may quote relationships. */
-function shortReason(verdict: Verdict): string {
-  return verdict.kind === 'undetermined' ? (verdict.reason.split(':')[0] ?? '') : verdict.kind;
+function documentsOf(judged: readonly Judged[]): readonly RankedDocument[] {
+  return judged.map(({ document }) => document);
 }
 
 function versionKey({ documentId, version }: RankedDocument): string {

@@ -10,6 +10,9 @@ import { Verdicts, withDeadline } from './verdicts.ts';
 /** What spares the engine the whole claims. */
 export type ShortCuts = { readonly proofs: Proofs; readonly costs: Costs };
 
+/** Of each tenant: what it costs tells of what it asks. */
+export type ShortCutsOf = (tenant: string) => ShortCuts;
+
 /**
  * The verdicts on a request's claims, all of them the engine's: on what proves a claim, on its list of what someone may read, or
  * on the claim itself, as costs least. Whatever is not a yes is asked whole.

@@ -21,7 +21,7 @@ export const documentResponse = z.object({
 });
 export type DocumentResponse = z.infer<typeof documentResponse>;
 
-/** One whole document, by the same steps as a search. Absent, hidden and forbidden are one and the same 404. */
+/** One whole document, by the same steps as a search. Absent, hidden and forbidden are one and the same 404, and so is what its agent is never to use. */
 export function readDocument(
   path: ReadPath,
   presented: Presented | undefined,
@@ -40,6 +40,12 @@ async function inOrder(
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
   const { passages, shortfall } = await release(path, clearance, { event: 'read_document', details: {} });
 
+  if (shortfall === 'approval_required') {
+    throw new ClearanceError(
+      'approval_required',
+      'The agent may not use this document by itself, and nobody has approved it. Nothing was released.',
+    );
+  }
   const first = passages[0]?.content;
   if (first === undefined || shortfall !== undefined)
     throw new ClearanceError('not_found', 'No such document.');

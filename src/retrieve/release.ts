@@ -50,6 +50,9 @@ export async function release(
     details: {
       ...occasion.details,
       released: candidates.map(({ documentId, chunkId, version }) => ({ documentId, chunkId, version })),
+      ...(clearance.withheld.length === 0
+        ? {}
+        : { withheld: clearance.withheld.map(({ documentId, version }) => ({ documentId, version })) }),
       reasons: reasonsOf(clearance),
       checked: clearance.checked,
       complete: clearance.complete,

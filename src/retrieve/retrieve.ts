@@ -91,7 +91,9 @@ async function inOrder(
     watermark: clearance.watermark,
     session_id: sessionId,
     decision_id: clearance.decisionId,
-    ...(debug ? { debug: debugView(candidates.route(), clearance, path.shortCuts?.costs) } : {}),
+    ...(debug
+      ? { debug: debugView(candidates.route(), clearance, path.shortCuts?.(principal.tenant).costs) }
+      : {}),
   };
 }
 

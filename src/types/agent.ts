@@ -1,19 +1,22 @@
 import { z } from 'zod';
-import { isStorable, UNSTORABLE } from './text.ts';
-
-/** What an engine id holds once it is encoded. */
-const NAME = '[\\w.~@+=/|%!-]';
+import { type AgentAccess, agentAccess } from './access.ts';
+import {
+  changesSomething,
+  ENGINE_NAME,
+  type Registered,
+  registeredResponse,
+  registration,
+  registrationChange,
+} from './registered.ts';
 
 /** An agent as tokens and relationships name it, without its type: `support-bot`, `partner!bot`. */
 export const agentId = z
   .string()
-  .regex(new RegExp(`^${NAME}{1,240}$`), 'must be an agent as relationships name it, without "agent:"');
-const owner = z
-  .string()
-  .regex(new RegExp(`^user:${NAME}{1,500}$`), 'must be a person as relationships name them: user:anne');
-const purpose = z.string().trim().min(1, 'is empty').max(500).refine(isStorable, UNSTORABLE);
+  .regex(
+    new RegExp(`^${ENGINE_NAME}{1,240}$`),
+    'must be an agent as relationships name it, without "agent:"',
+  );
 const riskClass = z.enum(['low', 'medium', 'high']);
-const state = z.enum(['active', 'suspended']);
 const expiresAt = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
@@ -21,42 +24,26 @@ const expiresAt = z.iso
 
 /** What makes an agent known, or takes the place of what was known of it. */
 export const agentRegistration = z.strictObject({
-  owner,
-  purpose,
+  ...registration,
+  state: registration.state.default('active'),
   risk_class: riskClass,
   expires_at: expiresAt,
-  state: state.default('active'),
+  /** Left out, the rules that there are stay; of a new agent: it may use all that it may read. */
+  access: agentAccess.optional(),
 });
 export type AgentRegistration = z.input<typeof agentRegistration>;
 
 export const agentChange = z
-  .strictObject({
-    /** Null: nobody answers for it any longer, so it gets nothing. */
-    owner: owner.nullable(),
-    purpose,
-    risk_class: riskClass,
-    expires_at: expiresAt,
-    state,
-    /** Somebody has looked at all this, and found it right. */
-    reviewed: z.literal(true),
-  })
+  .strictObject({ ...registrationChange, risk_class: riskClass, expires_at: expiresAt, access: agentAccess })
   .partial()
-  .refine((change) => Object.keys(change).length > 0, 'changes nothing');
+  .refine(...changesSomething);
 export type AgentChange = z.input<typeof agentChange>;
 
-export type Agent = {
-  readonly id: string;
-  /** The person who answers for it: `user:anne`. */
-  readonly owner: string | undefined;
-  readonly purpose: string;
+export type Agent = Registered & {
   readonly riskClass: z.infer<typeof riskClass>;
-  readonly state: z.infer<typeof state>;
   readonly expiresAt: Date;
-  readonly createdBy: string;
-  readonly createdAt: Date;
-  readonly reviewed: { readonly by: string; readonly at: Date } | undefined;
-  /** Grows with each change. */
-  readonly revision: number;
+  /** What it may use of what it may read. */
+  readonly access: AgentAccess;
 };
 
 /** Whether an agent may ask for anything at all, or why not. */
@@ -70,17 +57,11 @@ export function standingOf(agent: Agent | undefined, now: Date): Standing {
 }
 
 export const agentResponse = z.object({
-  id: z.string(),
+  ...registeredResponse,
   /** `active`, or why it gets nothing. */
   standing: z.enum(['active', 'suspended', 'expired', 'ownerless']),
-  owner: z.string().nullable(),
-  purpose: z.string(),
   risk_class: riskClass,
-  state,
   expires_at: z.iso.datetime(),
-  created_by: z.string(),
-  created_at: z.iso.datetime(),
-  reviewed_by: z.string().nullable(),
-  reviewed_at: z.iso.datetime().nullable(),
+  access: agentAccess,
 });
 export type AgentResponse = z.infer<typeof agentResponse>;

@@ -8,6 +8,8 @@ export const errorStatus = {
   unauthenticated: 401,
   forbidden: 403,
   agent_not_allowed: 403,
+  approval_required: 403,
+  source_not_allowed: 403,
   not_found: 404,
   conflict: 409,
   too_large: 413,

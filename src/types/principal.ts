@@ -19,7 +19,8 @@ export function readersOf({ subject, actor }: Principal): readonly string[] {
   return actor === undefined ? [subject] : [subject, actor];
 }
 
-const AGENT = 'agent:';
+/** How an agent's name as the engine knows it begins. */
+export const AGENT = 'agent:';
 
 /** The agents among them, without their type: the one that asks for a person, or by itself. */
 export function agentsOf(principal: Principal): readonly string[] {

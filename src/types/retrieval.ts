@@ -71,9 +71,14 @@ export const passage = z.object({
 
 /**
  * Why an answer may lack something: as many documents were asked about as one request may, one changed meanwhile, or the audience
- * is of more people than can be asked about.
+ * is of more people than can be asked about, or an agent may not use something without approval.
  */
-export const shortfall = z.enum(['budget_of_checks', 'document_changed', 'audience_too_large']);
+export const shortfall = z.enum([
+  'budget_of_checks',
+  'document_changed',
+  'audience_too_large',
+  'approval_required',
+]);
 export type Shortfall = z.infer<typeof shortfall>;
 
 const debugView = z.object({

@@ -21,6 +21,13 @@ export function tupleKey(tuple: TupleKey): string {
   return `${tuple.object} ${tuple.relation} ${tuple.user}`;
 }
 
+/** For the audit trail: a tuple with its condition, from which it could be written again. */
+export function toldTuple(tuple: Tuple): string {
+  const { condition } = tuple;
+  const context = condition?.context === undefined ? '' : ` ${canonical(condition.context)}`;
+  return condition === undefined ? tupleKey(tuple) : `${tupleKey(tuple)} with ${condition.name}${context}`;
+}
+
 /** What must be taken away and added for `wanted` to be the whole set. A changed condition is both, in this order. */
 export function difference(
   current: readonly Tuple[],

@@ -172,11 +172,11 @@ describe('the registry', () => {
   });
 
   it('takes one of two changes at the same time, and tells the other', async () => {
-    const { agents: store, audit } = service.registry;
+    const { audit } = service.registry;
     const slow = await serveHttp({
       ...service,
       registry: {
-        agents: store,
+        ...service.registry,
         audit: {
           async append(record) {
             await audit.append(record);

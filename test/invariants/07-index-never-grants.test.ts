@@ -90,14 +90,14 @@ describe('the permission index', () => {
     const proving = (questionsOf: Proofs['questionsOf']): ReadPath => ({
       ...service.read,
       index: wide.index,
-      shortCuts: {
+      shortCuts: () => ({
         costs,
         proofs: {
           reasons: { chains: (_, claims) => claims.map(() => chain), size: () => undefined, stale: () => {} },
           questionsOf,
           markOf: () => undefined,
         },
-      },
+      }),
     });
 
     it('grants nothing, whatever it shows: it is held against the model, and asked for whoever asks', async () => {

@@ -4,6 +4,7 @@ import { onlyIssuer } from '../../src/adapters/jwt/trusted-issuer.ts';
 import type { Candidate, CandidateSearch, RankedDocument } from '../../src/ports/search.ts';
 import { enforce } from '../../src/retrieve/enforce.ts';
 import type { Principal } from '../../src/types/principal.ts';
+import { noAgents } from '../support/rules.ts';
 
 const { principal }: { principal: Principal } = readClaims(
   { sub: 'anne', scope: 'retrieve' },
@@ -21,6 +22,7 @@ const allowsAll = {
       checks.map(({ correlationId }) => ({ correlationId, allowed: true })),
   },
   relationships: { watermark: async () => '1' },
+  rules: noAgents,
   guarded: { type: 'document', relation: 'can_read' },
 };
 

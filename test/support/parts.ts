@@ -12,24 +12,28 @@ import { postgresAuditLog, postgresDecisions } from '../../src/adapters/postgres
 import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
 import { useEmbeddingSpace } from '../../src/adapters/postgres/embedding-space.ts';
+import { postgresLabels } from '../../src/adapters/postgres/labels.ts';
 import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { postgresPassages } from '../../src/adapters/postgres/passages.ts';
 import { postgresRelationships } from '../../src/adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
+import { postgresSources } from '../../src/adapters/postgres/sources.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
-import type { Registry } from '../../src/agents/registry.ts';
 import { membersBy } from '../../src/audience/members.ts';
 import { readConfig } from '../../src/config.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
 import { developmentToken } from '../../src/operator.ts';
+import { type Registries, vocabularyOf } from '../../src/registry/registries.ts';
 import type { ReadPath } from '../../src/retrieve/retrieve.ts';
+
+import { knowAgent } from './service.ts';
 
 export type Parts = {
   readonly read: ReadPath;
   readonly write: WritePath;
-  readonly registry: Registry;
+  readonly registry: Registries;
   readonly database: Database;
   token(subject: string, more?: Partial<TokenRequest>): Promise<string>;
   close(): Promise<void>;
@@ -48,9 +52,15 @@ export async function openParts(dsl?: string): Promise<Parts> {
   const model = modelFromDsl(dsl ?? (await readFile(defaultModel, 'utf8')));
   const relationships = postgresRelationships(database);
   const shared = { audit: postgresAuditLog(database), relationships, guarded: config.guarded };
+  const registry = {
+    agents: postgresAgents(database),
+    sources: postgresSources(database),
+    audit: shared.audit,
+    vocabulary: vocabularyOf(config.guarded.type, async () => model),
+  };
   return {
     database,
-    registry: { agents: postgresAgents(database), audit: shared.audit },
+    registry,
     read: {
       ...shared,
       identity: developmentIdentity(await developmentKeys(dataDir)),
@@ -61,6 +71,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
         permissionIndex(model, config.guarded, relationships),
       ),
       engine: embeddedEngine(model, relationships),
+      rules: { agents: registry.agents, labels: postgresLabels(database) },
       passages: postgresPassages(database),
       decisions: postgresDecisions(database),
       members: membersBy(model, relationships),
@@ -69,12 +80,17 @@ export async function openParts(dsl?: string): Promise<Parts> {
       ...shared,
       documents: postgresDocuments(database),
       embeddings,
+      sources: registry.sources,
+      unregisteredSources: 'own documents',
+      copy: relationships,
       onError: () => {},
       removalMayWiden: model.types.get(config.guarded.type)?.get(config.guarded.relation)?.mayExclude ?? true,
       tupleProblem: (tuple) => tupleProblem(model, tuple),
     },
-    token: (subject, more = {}) =>
-      developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more }),
+    async token(subject, more = {}) {
+      if (more.actor !== undefined) await knowAgent(registry, more.actor, more.tenant);
+      return developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more });
+    },
     async close() {
       await database.close();
       await store.close();

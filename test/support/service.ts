@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
 import { engineUser } from '../../src/adapters/jwt/engine-user.ts';
-import type { Registry } from '../../src/agents/registry.ts';
 import { openService, type Service } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { developmentToken } from '../../src/operator.ts';
+import type { Agents } from '../../src/ports/agents.ts';
+import { UNRULED } from '../../src/types/access.ts';
 import type { Agent } from '../../src/types/agent.ts';
 import { DEFAULT_TENANT, type Scope } from '../../src/types/principal.ts';
 
@@ -18,7 +19,11 @@ export type TestService = Service & {
 };
 
 /** Registers an agent as somebody's, unless it is known. */
-export async function knowAgent({ agents }: Registry, name: string, tenant = DEFAULT_TENANT): Promise<void> {
+export async function knowAgent(
+  { agents }: { readonly agents: Agents },
+  name: string,
+  tenant = DEFAULT_TENANT,
+): Promise<void> {
   const id = engineUser('agent', name).slice('agent:'.length);
   const now = Date.now();
   const agent: Agent = {
@@ -31,6 +36,7 @@ export async function knowAgent({ agents }: Registry, name: string, tenant = DEF
     createdBy: 'user:operator',
     createdAt: new Date(now),
     reviewed: undefined,
+    access: UNRULED,
     revision: 1,
   };
   await agents.put(tenant, agent, undefined);

@@ -7,6 +7,7 @@ import { enforce } from '../../src/retrieve/enforce.ts';
 import { release } from '../../src/retrieve/release.ts';
 import type { Principal } from '../../src/types/principal.ts';
 import { allowsAll } from '../support/engines.ts';
+import { noAgents } from '../support/rules.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -165,6 +166,7 @@ describe('and at run time', () => {
       {
         engine: allowsAll,
         relationships: { watermark: async () => '1' },
+        rules: noAgents,
         guarded: { type: 'document', relation: 'can_read' },
       },
       principal,

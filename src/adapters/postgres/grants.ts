@@ -23,6 +23,7 @@ export const privileges: Readonly<Record<string, string>> = {
   sessions: 'SELECT, INSERT, DELETE',
   used_proofs: 'SELECT, INSERT, DELETE',
   agents: 'SELECT, INSERT, UPDATE, DELETE',
+  sources: 'SELECT, INSERT, UPDATE, DELETE',
   // Not to be read either, but by `find_decision`: a service that is taken over tells nobody who has asked what.
   audit: 'INSERT',
   search_tuning: 'SELECT',

@@ -1,16 +1,19 @@
 import type { Relationships } from '../../ports/engine.ts';
+import type { RelationshipCopy } from '../../ports/relationship-copy.ts';
 import type { DocumentLog, DocumentState, TupleChange, TupleLog } from '../../ports/tuple-log.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import type { Tuple } from '../../types/tuple.ts';
 import type { Database, Queryable } from './database.ts';
-import { pages } from './tuple-queries.ts';
+import { among, pages } from './tuple-queries.ts';
 import { applyTuples, lockVersion, selectTuples, type TupleRow, toTuple, tupleColumns } from './tuples.ts';
 
 /** Documents of one page. */
 const PAGE = 1_000;
 
 /** Relationships in the store itself, for the embedded engine. */
-export function postgresRelationships(database: Database): Relationships & TupleLog & DocumentLog {
+export function postgresRelationships(
+  database: Database,
+): Relationships & RelationshipCopy & TupleLog & DocumentLog {
   const selectVersion = `SELECT version FROM relationship_versions WHERE tenant = $1`;
 
   async function version(tenant: string): Promise<number> {
@@ -46,6 +49,8 @@ export function postgresRelationships(database: Database): Relationships & Tuple
       );
       return rows.map(toTuple);
     },
+
+    among: (tenant, keys) => among(database, tenant, keys),
 
     async changesSince(tenant, since) {
       const { rows } = await database.query<TupleRow & { version: number; written: boolean }>(

@@ -7,7 +7,8 @@ export function postgresSessions(database: Database): Sessions {
       await database.prepared(
         // Takes a few expired ones along, so that they never pile up.
         `WITH expired AS (
-           DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 5)
+           DELETE FROM sessions WHERE (tenant, id) IN (
+             SELECT tenant, id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 5)
          )
          INSERT INTO sessions (id, tenant, issuer, subject, actor, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
         [id, principal.tenant, principal.issuer, principal.subject, principal.actor ?? null, expiresAt],

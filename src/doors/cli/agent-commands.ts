@@ -1,19 +1,19 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { readConfig } from '../../config.ts';
+import { type AgentAccess, usages } from '../../types/access.ts';
 import type { AgentRegistration } from '../../types/agent.ts';
-import { DEFAULT_TENANT } from '../../types/principal.ts';
 import { parseUser } from './arguments.ts';
+import type { OfTenant } from './registry.ts';
+import { addEntryCommands, entryCommand, owner, purpose } from './registry-commands.ts';
 
-type OfTenant = { readonly tenant: string };
 type Given = {
   readonly owner: string;
   readonly purpose: string;
   readonly risk: AgentRegistration['risk_class'];
   readonly expires: string;
 };
+type Rule = AgentAccess['rules'][number];
 
-const owner = ['--owner <user>', 'the person who answers for it: user:anne'] as const;
-const purpose = ['--purpose <text>', 'what it is for'] as const;
 const expires = ['--expires <date>', 'until when it may ask: 2027-06-30'] as const;
 const risk = () => new Option('--risk <class>').choices(['low', 'medium', 'high']);
 
@@ -21,12 +21,7 @@ export function addAgentCommands(program: Command): void {
   const agents = program
     .command('agents')
     .description('the agents that are known: any other gets nothing, whoever it asks for');
-  const command = (name: string, description: string) =>
-    agents
-      .command(name)
-      .description(description)
-      .argument('<agent>', 'agent:support-bot', parseUser('agent'))
-      .option('--tenant <tenant>', 'whose agent', DEFAULT_TENANT);
+  const command = entryCommand(agents, ['<agent>', 'agent:support-bot', parseUser('agent')]);
 
   command('register', 'make an agent known, or take the place of what was known of it')
     .requiredOption(...owner)
@@ -53,38 +48,39 @@ export function addAgentCommands(program: Command): void {
         ...(risk === undefined ? {} : { risk_class: risk }),
         ...(expires === undefined ? {} : { expires_at: endOf(expires) }),
       };
-      await (await import('./agents.ts')).change(config, id, options, input);
+      await (await import('./agents.ts')).actions.change(config, id, options, input);
     });
-  for (const [name, description, change] of [
-    ['suspend', 'it gets nothing, from now on', { state: 'suspended' }],
-    ['resume', 'it may ask again', { state: 'active' }],
-    ['review', 'note that somebody has looked at it and found it right', { reviewed: true }],
-    ['disown', 'take away its owner: it gets nothing until it has one', { owner: null }],
-  ] as const) {
-    command(name, description).action(async (id: string, options: OfTenant) => {
-      const config = readConfig(process.env);
-      await (await import('./agents.ts')).change(config, id, options, change);
-    });
-  }
-  command('show', 'what is known of it').action(async (id: string, options: OfTenant) => {
-    const config = readConfig(process.env);
-    await (await import('./agents.ts')).show(config, id, options);
+  command('access', 'say what it may use by itself, what needs approval and what it never gets')
+    .argument('[rules...]', 'label:pii=never or relation:editor=approval; none: only the default', parseRules)
+    .addOption(new Option('--default <rule>', 'for all else').choices(usages).default('alone'))
+    .action(
+      async (
+        id: string,
+        rules: readonly Rule[],
+        options: OfTenant & { readonly default: AgentAccess['default'] },
+      ) => {
+        const config = readConfig(process.env);
+        const access = { default: options.default, rules: [...rules] };
+        await (await import('./agents.ts')).actions.change(config, id, options, { access });
+      },
+    );
+  addEntryCommands(agents, command, {
+    without: 'it gets nothing',
+    actions: async () => (await import('./agents.ts')).actions,
   });
-  command('remove', 'forget it: it gets nothing').action(async (id: string, options: OfTenant) => {
-    const config = readConfig(process.env);
-    await (await import('./agents.ts')).remove(config, id, options);
-  });
-  agents
-    .command('list')
-    .description('all of them')
-    .option('--tenant <tenant>', 'whose agents', DEFAULT_TENANT)
-    .action(async (options: OfTenant) => {
-      const config = readConfig(process.env);
-      await (await import('./agents.ts')).list(config, options);
-    });
 }
 
 /** A day counts to its end, in UTC. */
 function endOf(date: string): string {
   return /^\d{4}-\d{2}-\d{2}$/.test(date) ? `${date}T23:59:59Z` : date;
+}
+
+/** A label may hold a "=", so the last one counts. */
+function parseRules(value: string, before: readonly Rule[] = []): readonly Rule[] {
+  const [, kind, name = '', given] = /^(label|relation):(.+)=([^=]*)$/s.exec(value) ?? [];
+  const rule = usages.find((each) => each === given);
+  if (rule === undefined) {
+    throw new InvalidArgumentError(`write label:NAME=RULE or relation:NAME=RULE, with ${usages.join(', ')}`);
+  }
+  return [...before, kind === 'label' ? { label: name, rule } : { relation: name, rule }];
 }

@@ -8,9 +8,9 @@ import Fastify, {
 } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WritePath } from '../../../ingest/ingest.ts';
-import type { Registry } from '../../agents/registry.ts';
 import type { Gates } from '../../limits/gate.ts';
 import type { Meter } from '../../metrics/meter.ts';
+import type { Registries } from '../../registry/registries.ts';
 import type { ReadPath } from '../../retrieve/retrieve.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import { addJsonParser } from './body.ts';
@@ -24,11 +24,12 @@ import { importRoutes } from './routes/import.ts';
 import { relationshipRoutes } from './routes/relationships.ts';
 import { retrieveRoutes } from './routes/retrieve.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { sourceRoutes } from './routes/sources.ts';
 
 export type HttpParts = {
   readonly read: ReadPath;
   readonly write: WritePath;
-  readonly registry: Registry;
+  readonly registry: Registries;
   readonly ready: Readiness;
   /** Absent: nothing is shed. */
   readonly gates?: Gates;
@@ -95,7 +96,9 @@ export async function httpServer(
     gated(routes, gates?.writes, (scope) => {
       documentRoutes(scope, parts);
       relationshipRoutes(scope, parts);
-      agentRoutes(scope, { identity: parts.read.identity, registry: parts.registry });
+      const administered = { identity: parts.read.identity, registries: parts.registry };
+      agentRoutes(scope, administered);
+      sourceRoutes(scope, administered);
     });
     gated(routes, gates?.imports, (scope) => importRoutes(scope, parts));
     healthRoutes(routes, parts.ready);

@@ -12,6 +12,7 @@ import type { Model } from '../../../src/evaluator/model.ts';
 import { contextNow } from '../../../src/ports/engine.ts';
 import { type ReadPath, retrieve } from '../../../src/retrieve/retrieve.ts';
 import { DEFAULT_TENANT } from '../../../src/types/principal.ts';
+import { noAgents } from '../../support/rules.ts';
 import type { Collection } from '../search/collection.ts';
 
 const guarded = { type: 'document', relation: 'can_read' };
@@ -30,6 +31,7 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
     sessions: postgresSessions(database),
     index: postgresCandidateIndex(database, embeddings, permissions),
     engine,
+    rules: noAgents,
     passages: postgresPassages(database),
     audit: postgresAuditLog(database),
     decisions: postgresDecisions(database),

@@ -13,6 +13,7 @@ const agent = (id: string): Agent => ({
   createdBy: 'user:root',
   createdAt: new Date('2026-01-01T00:00:00Z'),
   reviewed: undefined,
+  access: { default: 'alone', rules: [{ label: 'pii', rule: 'never' }] },
   revision: 1,
 });
 
@@ -26,7 +27,13 @@ export function agentsContract(opened: () => Store): void {
       expect(await agents.put(other, { ...agent('bot'), purpose: 'other' }, undefined)).toBe(true);
       expect(await agents.find(tenant, ['bot', 'none'])).toEqual([agent('bot')]);
       const reviewed = { by: 'user:root', at: new Date('2026-02-01T00:00:00Z') };
-      const next: Agent = { ...agent('bot'), owner: undefined, state: 'suspended', reviewed };
+      const next: Agent = {
+        ...agent('bot'),
+        owner: undefined,
+        state: 'suspended',
+        reviewed,
+        access: { default: 'approval', rules: [] },
+      };
       expect(await agents.put(tenant, next, 1)).toBe(true);
       expect(await agents.put(tenant, agent('bot'), 1)).toBe(false);
       expect(await agents.find(tenant, ['bot'])).toEqual([{ ...next, revision: 2 }]);

@@ -23,7 +23,7 @@ export function relationshipRoutes(
       },
     },
     async (request) => {
-      const credentials = await authenticate(read.identity, presentedBy(request), 'admin');
+      const credentials = await authenticate(read.identity, presentedBy(request), 'ingest', 'admin');
       return writeRelationships(write, writerOf(credentials), request.body);
     },
   );

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import type { AuditLog, AuditRecord } from '../ports/audit.ts';
+import type { Entries } from '../ports/entries.ts';
+import { ClearanceError } from '../types/errors.ts';
+import { parseInput } from '../types/parse.ts';
+import type { Principal } from '../types/principal.ts';
+import type { Registered } from '../types/registered.ts';
+
+/** One registry: what its entries are called, and what is told of one. */
+export type Registry<Entry extends Registered, Told> = {
+  readonly entries: Entries<Entry>;
+  readonly audit: AuditLog;
+  /** `agent`. */
+  readonly noun: string;
+  readonly id: z.ZodType<string, string>;
+  readonly events: { readonly write: AuditRecord['event']; readonly remove: AuditRecord['event'] };
+  readonly told: (entry: Entry) => Told;
+};
+
+/** What a page holds at most. */
+const PAGE = 1_000;
+
+/** What a registration says of an entry, beside what the registry itself keeps. */
+export type Fields<Entry extends Registered> = Omit<
+  Entry,
+  'id' | 'createdBy' | 'createdAt' | 'reviewed' | 'revision'
+>;
+
+/** Of an entry; `reviewed`: by whoever makes this change. */
+export type Change<Entry extends Registered> = {
+  readonly fields: Partial<Fields<Entry>>;
+  readonly reviewed: boolean;
+};
+
+/** Those of a change's fields that it names. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** All of these are for administrators: the door has made sure. */
+export async function register<Entry extends Registered, Told>(
+  registry: Registry<Entry, Told>,
+  by: Principal,
+  id: string,
+  entryOf: (known: Omit<Registered, keyof Fields<Registered>>, before: Entry | undefined) => Entry,
+): Promise<{ readonly entry: Told; readonly created: boolean }> {
+  const before = await known(registry, by, id);
+  const after = entryOf(
+    {
+      id,
+      createdBy: before?.createdBy ?? by.subject,
+      createdAt: before?.createdAt ?? new Date(),
+      reviewed: before?.reviewed,
+      revision: (before?.revision ?? 0) + 1,
+    },
+    before,
+  );
+  await write(registry, by, before, after);
+  return { entry: registry.told(after), created: before === undefined };
+}
+
+export async function change<Entry extends Registered, Told>(
+  registry: Registry<Entry, Told>,
+  by: Principal,
+  id: string,
+  { fields, reviewed }: Change<Entry>,
+): Promise<Told> {
+  const before = (await known(registry, by, id)) ?? unknown(registry);
+  const after: Entry = {
+    ...before,
+    ...fields,
+    ...(reviewed ? { reviewed: { by: by.subject, at: new Date() } } : {}),
+    revision: before.revision + 1,
+  };
+  await write(registry, by, before, after);
+  return registry.told(after);
+}
+
+export async function remove<Entry extends Registered, Told>(
+  registry: Registry<Entry, Told>,
+  by: Principal,
+  id: string,
+): Promise<void> {
+  const before = (await known(registry, by, id)) ?? unknown(registry);
+  await audit(registry, by, registry.events.remove, { before: registry.told(before) });
+  if (!(await registry.entries.remove(by.tenant, id, before.revision))) throw changedMeanwhile(registry);
+}
+
+export async function read<Entry extends Registered, Told>(
+  registry: Registry<Entry, Told>,
+  by: Principal,
+  id: string,
+): Promise<Told> {
+  return registry.told((await known(registry, by, id)) ?? unknown(registry));
+}
+
+/** By id, from the one after `after` on; `next` is where to go on. */
+export async function list<Entry extends Registered, Told extends { readonly id: string }>(
+  registry: Registry<Entry, Told>,
+  by: Principal,
+  after = '',
+): Promise<{ readonly page: Told[]; readonly next: string | null }> {
+  const from = after === '' ? '' : parseInput(registry.id, after);
+  const page = (await registry.entries.list(by.tenant, from, PAGE)).map(registry.told);
+  return { page, next: page.length < PAGE ? null : (page.at(-1)?.id ?? null) };
+}
+
+async function known<Entry extends Registered, Told>(
+  { entries, id: schema }: Registry<Entry, Told>,
+  { tenant }: Principal,
+  id: string,
+): Promise<Entry | undefined> {
+  const [entry] = await entries.find(tenant, [parseInput(schema, id)]);
+  return entry;
+}
+
+async function write<Entry extends Registered, Told>(
+  registry: Registry<Entry, Told>,
+  by: Principal,
+  before: Entry | undefined,
+  after: Entry,
+): Promise<void> {
+  await audit(registry, by, registry.events.write, {
+    ...(before === undefined ? {} : { before: registry.told(before) }),
+    after: registry.told(after),
+  });
+  if (!(await registry.entries.put(by.tenant, after, before?.revision))) throw changedMeanwhile(registry);
+}
+
+type Named = { readonly audit: AuditLog; readonly noun: string };
+
+function audit(
+  { audit }: Named,
+  by: Principal,
+  event: AuditRecord['event'],
+  details: AuditRecord['details'],
+): Promise<void> {
+  const { tenant, issuer, subject, actor } = by;
+  const who = { tenant, issuer, subject, ...(actor === undefined ? {} : { actor }) };
+  return audit.append({ ...who, decisionId: randomUUID(), event, details });
+}
+
+function unknown({ noun }: Named): never {
+  throw new ClearanceError('not_found', `No such ${noun}.`);
+}
+
+function changedMeanwhile({ noun }: Named): ClearanceError {
+  return new ClearanceError(
+    'conflict',
+    `Somebody else has changed this ${noun} meanwhile. Read it again, and try again.`,
+  );
+}
