@@ -34,7 +34,25 @@ describe('clearance agents', () => {
     );
   });
 
+  it('says what it may use by itself, what needs approval and what it never gets', async () => {
+    expect((await clearance('agents', 'show', 'bot')).stdout).toMatch(/may use: what it may read\n$/);
+    const rules = ['label:pii=never', 'label:a=b=approval', 'relation:editor=approval'];
+    const ruled = await clearance('agents', 'access', 'bot', ...rules, '--default', 'approval');
+    expect(ruled).toMatchObject({ code: 0, stderr: '' });
+    expect(ruled.stdout).toMatch(
+      /may use: label:pii=never, label:a=b=approval, relation:editor=approval, all else approval\n$/,
+    );
+    expect((await clearance('agents', 'access', 'bot')).stdout).toMatch(/may use: what it may read\n$/);
+  });
+
   it.each([
+    ['a rule on nothing', ['agents', 'access', 'bot', 'pii=never'], /write label:NAME=RULE/],
+    ['an unknown rule', ['agents', 'access', 'bot', 'label:pii=maybe'], /write label:NAME=RULE/],
+    [
+      'a relation that the model lacks',
+      ['agents', 'access', 'bot', 'relation:fly=never'],
+      /no relation "fly"/,
+    ],
     ['an owner who is no person', [...register, '--owner', 'agent:x'], /owner: must be a person/],
     ['an unknown risk', [...register, '--risk', 'none'], /Allowed choices are low, medium, high/],
     ['an end that is over', [...register, '--expires', '2020-01-01'], /expires_at: is over/],
