@@ -1,5 +1,5 @@
 import { type Registries, requireRelations } from '../registry/registries.ts';
-import { change, given, list, type Registry, read, register, remove } from '../registry/registry.ts';
+import { change, list, type Registry, read, register, remove } from '../registry/registry.ts';
 import { type AgentAccess, relationsIn, UNRULED } from '../types/access.ts';
 import {
   type Agent,
@@ -42,11 +42,13 @@ export async function changeAgent(
   id: string,
   input: AgentChange,
 ): Promise<AgentResponse> {
-  const { owner, risk_class, expires_at, reviewed, ...same } = parseInput(agentChange, input);
-  await requireKnown(registries, same.access);
+  const { owner, purpose, risk_class, expires_at, state, access, reviewed } = parseInput(agentChange, input);
+  await requireKnown(registries, access);
   const fields = {
-    ...given(same),
     ...(owner === undefined ? {} : { owner: owner ?? undefined }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(state === undefined ? {} : { state }),
+    ...(access === undefined ? {} : { access }),
     ...(risk_class === undefined ? {} : { riskClass: risk_class }),
     ...(expires_at === undefined ? {} : { expiresAt: expires_at }),
   };
@@ -71,7 +73,7 @@ function agentsIn({ agents, audit }: Registries): Registry<Agent, AgentResponse>
     entries: agents,
     audit,
     noun: 'agent',
-    id: agentId,
+    idOf: (text) => parseInput(agentId, text),
     events: { write: 'write_agent', remove: 'delete_agent' },
     told,
   };

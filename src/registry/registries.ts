@@ -14,7 +14,7 @@ export type Registries = {
 /** What the authorization model has, so that a rule on something that it lacks is refused and not silently without effect. */
 export type Vocabulary = {
   readonly guardedType: string;
-  relationsOf(type: string): Promise<ReadonlySet<string> | undefined>;
+  readonly relationsOf: (type: string) => Promise<ReadonlySet<string> | undefined>;
 };
 
 export function vocabularyOf(

@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { z } from 'zod';
 import type { AuditLog, AuditRecord } from '../ports/audit.ts';
 import type { Entries } from '../ports/entries.ts';
 import { ClearanceError } from '../types/errors.ts';
-import { parseInput } from '../types/parse.ts';
 import type { Principal } from '../types/principal.ts';
 import type { Registered } from '../types/registered.ts';
 
@@ -13,7 +11,8 @@ export type Registry<Entry extends Registered, Told> = {
   readonly audit: AuditLog;
   /** `agent`. */
   readonly noun: string;
-  readonly id: z.ZodType<string, string>;
+  /** Throws for what can be no id. */
+  readonly idOf: (text: string) => string;
   readonly events: { readonly write: AuditRecord['event']; readonly remove: AuditRecord['event'] };
   readonly told: (entry: Entry) => Told;
 };
@@ -32,13 +31,6 @@ export type Change<Entry extends Registered> = {
   readonly fields: Partial<Fields<Entry>>;
   readonly reviewed: boolean;
 };
-
-/** Those of a change's fields that it names. */
-export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}
 
 /** All of these are for administrators: the door has made sure. */
 export async function register<Entry extends Registered, Told>(
@@ -103,17 +95,17 @@ export async function list<Entry extends Registered, Told extends { readonly id:
   by: Principal,
   after = '',
 ): Promise<{ readonly page: Told[]; readonly next: string | null }> {
-  const from = after === '' ? '' : parseInput(registry.id, after);
+  const from = after === '' ? '' : registry.idOf(after);
   const page = (await registry.entries.list(by.tenant, from, PAGE)).map(registry.told);
   return { page, next: page.length < PAGE ? null : (page.at(-1)?.id ?? null) };
 }
 
 async function known<Entry extends Registered, Told>(
-  { entries, id: schema }: Registry<Entry, Told>,
+  { entries, idOf }: Registry<Entry, Told>,
   { tenant }: Principal,
   id: string,
 ): Promise<Entry | undefined> {
-  const [entry] = await entries.find(tenant, [parseInput(schema, id)]);
+  const [entry] = await entries.find(tenant, [idOf(id)]);
   return entry;
 }
 

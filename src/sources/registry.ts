@@ -1,5 +1,5 @@
 import { type Registries, requireRelations } from '../registry/registries.ts';
-import { change, given, list, type Registry, read, register, remove } from '../registry/registry.ts';
+import { change, list, type Registry, read, register, remove } from '../registry/registry.ts';
 import { ClearanceError } from '../types/errors.ts';
 import { parseInput } from '../types/parse.ts';
 import type { Principal } from '../types/principal.ts';
@@ -35,9 +35,14 @@ export async function changeSource(
   id: string,
   input: SourceChange,
 ): Promise<SourceResponse> {
-  const { owner, reviewed, ...same } = parseInput(sourceChange, input);
-  await requireGrantable(registries, same.grants ?? []);
-  const fields = { ...given(same), ...(owner === undefined ? {} : { owner: owner ?? undefined }) };
+  const { owner, purpose, state, grants, reviewed } = parseInput(sourceChange, input);
+  await requireGrantable(registries, grants ?? []);
+  const fields = {
+    ...(owner === undefined ? {} : { owner: owner ?? undefined }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(state === undefined ? {} : { state }),
+    ...(grants === undefined ? {} : { grants }),
+  };
   return change(sourcesIn(registries), by, id, { fields, reviewed: reviewed === true });
 }
 
@@ -59,7 +64,7 @@ function sourcesIn({ sources, audit }: Registries): Registry<Source, SourceRespo
     entries: sources,
     audit,
     noun: 'source',
-    id: sourceId,
+    idOf: (text) => parseInput(sourceId, text),
     events: { write: 'write_source', remove: 'delete_source' },
     told,
   };

@@ -13,9 +13,10 @@ import { install } from '../support/real-service.ts';
 
 const AUTHORIZATION_MODEL = fileURLToPath(new URL('../../models/time-bound.fga', import.meta.url));
 
+type Engine = { readonly name: string; readonly there: boolean; readonly open: () => Promise<Opened> };
 type Opened = { readonly config: Config; readonly service: Service; close(): Promise<void> };
 
-const engines = [
+const engines: readonly Engine[] = [
   {
     name: 'the embedded engine',
     there: true,

@@ -60,6 +60,16 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
   [
     'src/agents',
     ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../../ingest/a.ts', '../compose.ts'],
+    ['./a.ts', '../types/a.ts', '../ports/a.ts', '../registry/a.ts', 'node:crypto'],
+  ],
+  [
+    'src/sources',
+    ['pg', '../adapters/postgres/a.ts', '../agents/a.ts', '../../ingest/a.ts', '../compose.ts'],
+    ['./a.ts', '../types/a.ts', '../ports/a.ts', '../registry/a.ts'],
+  ],
+  [
+    'src/registry',
+    ['pg', 'zod', '../adapters/postgres/a.ts', '../agents/a.ts', '../retrieve/a.ts', '../compose.ts'],
     ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto'],
   ],
   [

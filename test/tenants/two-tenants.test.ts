@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limitedIdentity } from '../../src/limits/limited-identity.ts';
 import type { Identity } from '../../src/ports/identity.ts';
-import type { Principal } from '../../src/types/principal.ts';
 import { type Http, serveHttp } from '../support/http.ts';
 import { put, writer } from '../support/seed.ts';
 import { openTestService, type TestService } from '../support/service.ts';
@@ -118,7 +117,7 @@ function ofOneTenant(identity: Identity): Identity {
   return {
     async verify(presented) {
       const credentials = await identity.verify(presented);
-      return { ...credentials, principal: { ...credentials.principal, tenant: 'acme' } as Principal };
+      return { ...credentials, principal: { ...credentials.principal, tenant: 'acme' } };
     },
   };
 }

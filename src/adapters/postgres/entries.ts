@@ -19,7 +19,7 @@ export type EntryTable<Entry extends Registered, Row> = {
   readonly name: string;
   /** Of each of its own columns, the value of an entry. */
   readonly columns: Readonly<Record<keyof Row & string, (entry: Entry) => unknown>>;
-  fromRow(known: Registered, row: Row): Entry;
+  readonly fromRow: (known: Registered, row: Row) => Entry;
 };
 
 const shared = {

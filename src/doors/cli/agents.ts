@@ -40,5 +40,5 @@ function toldAccess({ default: otherwise, rules }: AgentAccess): string {
     const about = 'label' in each ? `label:${each.label}` : `relation:${each.relation}`;
     return `${about}=${each.rule}`;
   });
-  return `${[...told, `all else ${otherwise}`].join(', ')}`;
+  return [...told, `all else ${otherwise}`].join(', ');
 }

@@ -3,7 +3,7 @@ import { openService } from '../../compose.ts';
 import type { Config } from '../../config.ts';
 import { developmentToken } from '../../operator.ts';
 import { retrieve } from '../../retrieve/retrieve.ts';
-import type { RetrieveRequest, RetrieveResponse } from '../../types/retrieval.ts';
+import type { RetrieveRequest, RetrieveResponse, Shortfall } from '../../types/retrieval.ts';
 import { findService } from './running-service.ts';
 
 type AskOptions = {
@@ -42,12 +42,19 @@ async function answerTo(config: Config, token: string, request: RetrieveRequest)
   }
 }
 
-function readable({ results, complete }: RetrieveResponse): string {
+const missing: Record<Shortfall, string> = {
+  budget_of_checks: 'the search stopped at its limit',
+  document_changed: 'something changed meanwhile; ask again',
+  audience_too_large: 'the audience is too large',
+  approval_required: 'the agent may not use some of it without approval',
+};
+
+function readable({ results, complete, shortfall }: RetrieveResponse): string {
   const passages = results.map(
     ({ score, title, document_id, text }) =>
       `${score.toFixed(3)}  ${title}  [${document_id}]\n${indented(text)}`,
   );
-  const end = complete ? '' : '\n(There may be more: the search stopped at its limit.)';
+  const end = complete ? '' : `\n(There may be more: ${missing[shortfall ?? 'budget_of_checks']}.)`;
   return `${passages.length === 0 ? 'Nothing that may be read.' : passages.join('\n\n')}${end}`;
 }
 

@@ -34,7 +34,7 @@ export function entryCommand(
 export function addEntryCommands(
   group: Command,
   command: (name: string, description: string) => Command,
-  { without, actions }: { readonly without: string; actions(): Promise<Actions> },
+  { without, actions }: { readonly without: string; readonly actions: () => Promise<Actions> },
 ): void {
   for (const [name, description, change] of [
     ['suspend', `${without}, from now on`, { state: 'suspended' }],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UNRULED } from '../../src/types/access.ts';
+import { playWorlds } from '../access/worlds.ts';
 import { openParts, type Parts } from '../support/parts.ts';
-import { playWorlds } from './worlds.ts';
 
 /** The long run is `npm run test:access`. */
 const CASES = Number(process.env.ACCESS_CASES ?? 200);
