@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import {
-  ADMIN_SOURCE,
   type Credentials,
   DEFAULT_TENANT,
   type Principal,
@@ -8,6 +7,7 @@ import {
   scopes,
   tenantName,
 } from '../../types/principal.ts';
+import { sourceId } from '../../types/source.ts';
 import { engineUser } from './engine-user.ts';
 import { refused } from './refusal.ts';
 import type { TrustedIssuer } from './trusted-issuer.ts';
@@ -22,14 +22,7 @@ const claims = z.object({
   client_id: name.optional(),
   email_verified: z.boolean().optional(),
   scope: z.string().default(''),
-  source: z
-    .string()
-    .regex(/^[^\p{Cc}\p{Cs}]{1,200}$/u, 'must be 1 to 200 characters without control characters')
-    .refine(
-      (source) => source !== ADMIN_SOURCE,
-      `must not be "${ADMIN_SOURCE}", which is the administrators' own`,
-    )
-    .optional(),
+  source: sourceId.optional(),
   tenant: tenantName.optional(),
 });
 type Claims = z.output<typeof claims>;
