@@ -7,7 +7,7 @@ const clearance = (...args: readonly string[]) => run(args, { CLEARANCE_DATA_DIR
 const register = ['sources', 'register', 'hr', '--owner', 'user:anne', '--purpose', 'HR documents'];
 
 describe('clearance sources', () => {
-  it('makes a source known, says what it may write, and forgets it', async () => {
+  it('makes a source known, says what it may write, and suspends it', async () => {
     const registered = await clearance(...register, '--grant', 'group#member', '--grant', 'folder#viewer');
     expect(registered).toMatchObject({ code: 0, stderr: '' });
     expect(registered.stdout).toMatch(
@@ -15,6 +15,9 @@ describe('clearance sources', () => {
     );
     expect(registered.stdout).toMatch(/may write: its documents, group#member, folder#viewer\n$/);
     expect((await clearance('sources', 'suspend', 'hr')).stdout).toMatch(/^hr: suspended/);
+  });
+
+  it('grants, lists and forgets', async () => {
     const granted = await clearance('sources', 'grant', 'hr', 'folder#editor', 'folder#viewer');
     expect(granted.stdout).toMatch(
       /^hr: suspended.*may write: its documents, folder#editor, folder#viewer\n$/s,
