@@ -4,6 +4,7 @@ import type { AuditLog, AuditRecord } from '../src/ports/audit.ts';
 import type { DocumentRow, OwnedDocument, OwnRelationship } from '../src/ports/documents.ts';
 import type { Embeddings } from '../src/ports/embeddings.ts';
 import { ClearanceError } from '../src/types/errors.ts';
+import { whoIs } from '../src/types/principal.ts';
 import { type Tuple, tupleKey } from '../src/types/tuple.ts';
 import { chunk } from './chunk.ts';
 import { embed } from './embed.ts';
@@ -117,12 +118,9 @@ export function auditWrite(
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   return audit.append({
-    tenant: principal.tenant,
+    ...whoIs(principal),
     decisionId: randomUUID(),
     event,
-    issuer: principal.issuer,
-    subject: principal.subject,
-    ...(principal.actor === undefined ? {} : { actor: principal.actor }),
     details,
   });
 }

@@ -15,15 +15,18 @@ import type { Registry } from './agents/registry.ts';
 import { repairLine } from './agreement/repair.ts';
 import { membersBy } from './audience/members.ts';
 import type { Config } from './config.ts';
+import { delegatedIdentity } from './delegation/delegated-identity.ts';
+import type { Exchange } from './delegation/exchange.ts';
 import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
 import { type Gates, openGates } from './limits/gate.ts';
 import { limitedIdentity } from './limits/limited-identity.ts';
 import { measuredEmbeddings } from './metrics/measured.ts';
+import { measuredEngine } from './metrics/measured-engine.ts';
 import { measuredRead, measuredWrite } from './metrics/measured-paths.ts';
 import { type Meter, openMeter } from './metrics/meter.ts';
 import type { Sources } from './metrics/scrape.ts';
-import { chooseEmbeddings, chooseIdentity, openStore, unprotected } from './parts.ts';
+import { chooseEmbeddings, chooseTokens, openStore, unprotected } from './parts.ts';
 import type { Plan } from './permission-index/plan.ts';
 import type { Engine } from './ports/engine.ts';
 import { Costs } from './retrieve/costs.ts';
@@ -35,6 +38,7 @@ export type Service = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registry;
+  readonly exchange: Exchange;
   readonly meter: Meter;
   readonly gates: Gates;
   /** What a scrape of the metrics looks up. */
@@ -84,8 +88,8 @@ export async function openService(config: Config, onError: (error: unknown) => v
   const { database, ...store } = await openStore(config);
   try {
     const agents = postgresAgents(database);
-    const tokens = await chooseIdentity(config, postgresUsedProofs(database));
-    const identity = knownAgents(limitedIdentity(tokens, config.rateLimitPerMinute), agents);
+    const tokens = await chooseTokens(config, postgresUsedProofs(database));
+    const known = knownAgents(limitedIdentity(tokens.identity, config.rateLimitPerMinute), agents);
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
     if (config.database === undefined) {
       await useEmbeddingSpace(database, embeddings);
@@ -100,6 +104,10 @@ export async function openService(config: Config, onError: (error: unknown) => v
     }
     const engine = await openEngine(database);
     const documents = engine.documents(postgresDocuments(database));
+    const delegations = {
+      engine: measuredEngine(engine.engine, meter),
+      defines: (type: string, relation: string) => engine.model.types.get(type)?.has(relation) === true,
+    };
     const shared = {
       audit: postgresAuditLog(database),
       relationships: engine.relationships,
@@ -108,7 +116,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const read = measuredRead(
       {
         ...shared,
-        identity,
+        identity: delegatedIdentity(known, delegations),
         sessions: postgresSessions(database),
         index: engine.index(
           postgresCandidateIndex(
@@ -148,6 +156,13 @@ export async function openService(config: Config, onError: (error: unknown) => v
       read,
       write,
       registry: { agents, audit: shared.audit },
+      exchange: {
+        subjects: known,
+        actors: knownAgents(tokens.identity, agents),
+        delegations,
+        audit: shared.audit,
+        ...(tokens.own === undefined ? {} : { tokens: tokens.own }),
+      },
       meter,
       gates,
       sources: {

@@ -13,7 +13,7 @@ import {
 } from '../types/agent.ts';
 import { ClearanceError } from '../types/errors.ts';
 import { parseInput } from '../types/parse.ts';
-import type { Principal } from '../types/principal.ts';
+import { type Principal, whoIs } from '../types/principal.ts';
 
 export type Registry = { readonly agents: Agents; readonly audit: AuditLog };
 
@@ -114,9 +114,7 @@ function audit(
   event: AuditRecord['event'],
   details: AuditRecord['details'],
 ): Promise<void> {
-  const { tenant, issuer, subject, actor } = by;
-  const who = { tenant, issuer, subject, ...(actor === undefined ? {} : { actor }) };
-  return audit.append({ ...who, decisionId: randomUUID(), event, details });
+  return audit.append({ ...whoIs(by), decisionId: randomUUID(), event, details });
 }
 
 function told(agent: Agent): AgentResponse {

@@ -25,6 +25,7 @@ export const stagesOf = {
   unauthenticated: ['authenticate'],
   forbidden: ['authenticate'],
   agent_not_allowed: ['authenticate'],
+  delegation_not_allowed: ['authenticate'],
   identity_unavailable: ['authenticate'],
   conflict: ['input'],
   not_found: ['input', 'session', 'enforce'],

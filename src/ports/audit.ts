@@ -10,10 +10,14 @@ export type AuditRecord = {
     | 'write_relationships'
     | 'write_agent'
     | 'delete_agent'
+    | 'exchange_token'
     | 'reconcile';
   readonly issuer: string;
   readonly subject: string;
+  /** The agent that asked. */
   readonly actor?: string;
+  /** All agents through which it came, the one that asked first. */
+  readonly chain?: readonly string[];
   readonly details: Readonly<Record<string, unknown>>;
 };
 

@@ -8,6 +8,7 @@ export const errorStatus = {
   unauthenticated: 401,
   forbidden: 403,
   agent_not_allowed: 403,
+  delegation_not_allowed: 403,
   not_found: 404,
   conflict: 409,
   too_large: 413,

@@ -42,6 +42,7 @@ describe('sessions', () => {
       session_id: some,
       subject: 'user:anne',
       actor: 'agent:support-bot',
+      chain: ['agent:support-bot'],
       expires_at: some,
     });
     expect(Date.parse(String(made.body.expires_at))).toBeGreaterThan(Date.now());
@@ -250,6 +251,7 @@ describe('/openapi.json', () => {
       'DELETE /v1/agents/{id}',
       'DELETE /v1/documents/{id}',
       'DELETE /v1/sessions/{id}',
+      'GET /.well-known/jwks.json',
       'GET /healthz',
       'GET /readyz',
       'GET /v1/agents',
@@ -257,6 +259,7 @@ describe('/openapi.json', () => {
       'GET /v1/decisions/{id}',
       'GET /v1/documents/{id}',
       'PATCH /v1/agents/{id}',
+      'POST /oauth/token',
       'POST /v1/documents/import',
       'POST /v1/relationships',
       'POST /v1/retrieve',

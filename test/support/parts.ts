@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WritePath } from '../../ingest/ingest.ts';
 import { embeddedEngine } from '../../src/adapters/embedded-engine/embedded-engine.ts';
-import { developmentIdentity, type TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
-import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
+import type { TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
 import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
 import { postgresAgents } from '../../src/adapters/postgres/agents.ts';
@@ -17,19 +16,23 @@ import { postgresPassages } from '../../src/adapters/postgres/passages.ts';
 import { postgresRelationships } from '../../src/adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
+import { postgresUsedProofs } from '../../src/adapters/postgres/used-proofs.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import type { Registry } from '../../src/agents/registry.ts';
 import { membersBy } from '../../src/audience/members.ts';
 import { readConfig } from '../../src/config.ts';
+import type { Exchange } from '../../src/delegation/exchange.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
 import { developmentToken } from '../../src/operator.ts';
+import { chooseTokens } from '../../src/parts.ts';
 import type { ReadPath } from '../../src/retrieve/retrieve.ts';
 
 export type Parts = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registry;
+  readonly exchange: Exchange;
   readonly database: Database;
   token(subject: string, more?: Partial<TokenRequest>): Promise<string>;
   close(): Promise<void>;
@@ -48,12 +51,18 @@ export async function openParts(dsl?: string): Promise<Parts> {
   const model = modelFromDsl(dsl ?? (await readFile(defaultModel, 'utf8')));
   const relationships = postgresRelationships(database);
   const shared = { audit: postgresAuditLog(database), relationships, guarded: config.guarded };
+  const { identity } = await chooseTokens(config, postgresUsedProofs(database));
+  const delegations = {
+    engine: embeddedEngine(model, relationships),
+    defines: (type: string, relation: string) => model.types.get(type)?.has(relation) === true,
+  };
   return {
     database,
     registry: { agents: postgresAgents(database), audit: shared.audit },
+    exchange: { subjects: identity, actors: identity, delegations, audit: shared.audit },
     read: {
       ...shared,
-      identity: developmentIdentity(await developmentKeys(dataDir)),
+      identity,
       sessions: postgresSessions(database),
       index: postgresCandidateIndex(
         database,

@@ -36,6 +36,16 @@ export async function knowAgent({ agents }: Registry, name: string, tenant = DEF
   await agents.put(tenant, agent, undefined);
 }
 
+/** Registers whoever of a token is an agent. */
+export async function knowAgentsOf(
+  registry: Registry,
+  { subject, ofAgent, actor = [], tenant }: Pick<TokenRequest, 'subject' | 'ofAgent' | 'actor' | 'tenant'>,
+): Promise<void> {
+  for (const agent of [...(ofAgent ? [subject] : []), ...[actor].flat()]) {
+    await knowAgent(registry, agent, tenant);
+  }
+}
+
 /** The real thing on embedded parts, in a folder of its own that goes with it. */
 export async function openTestService(env: Record<string, string> = {}): Promise<TestService> {
   const dataDir = await mkdtemp(join(tmpdir(), 'clearance-test-'));
@@ -47,7 +57,7 @@ export async function openTestService(env: Record<string, string> = {}): Promise
     config,
     errors,
     async token(subject, more = {}) {
-      if (more.actor !== undefined) await knowAgent(service.registry, more.actor, more.tenant);
+      await knowAgentsOf(service.registry, { ...more, subject });
       return developmentToken(config, {
         subject,
         scopes: ['retrieve'] satisfies Scope[],

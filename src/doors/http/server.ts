@@ -9,6 +9,7 @@ import Fastify, {
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WritePath } from '../../../ingest/ingest.ts';
 import type { Registry } from '../../agents/registry.ts';
+import type { Exchange } from '../../delegation/exchange.ts';
 import type { Gates } from '../../limits/gate.ts';
 import type { Meter } from '../../metrics/meter.ts';
 import type { ReadPath } from '../../retrieve/retrieve.ts';
@@ -24,11 +25,13 @@ import { importRoutes } from './routes/import.ts';
 import { relationshipRoutes } from './routes/relationships.ts';
 import { retrieveRoutes } from './routes/retrieve.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { keyRoutes, tokenRoutes } from './routes/token.ts';
 
 export type HttpParts = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registry;
+  readonly exchange: Exchange;
   readonly ready: Readiness;
   /** Absent: nothing is shed. */
   readonly gates?: Gates;
@@ -91,6 +94,7 @@ export async function httpServer(
     gated(routes, gates?.reads, (scope) => {
       retrieveRoutes(scope, parts.read);
       sessionRoutes(scope, parts.read);
+      tokenRoutes(scope, parts.exchange, (code, request) => meter?.refused(code, routeOf(request)));
     });
     gated(routes, gates?.writes, (scope) => {
       documentRoutes(scope, parts);
@@ -99,6 +103,7 @@ export async function httpServer(
     });
     gated(routes, gates?.imports, (scope) => importRoutes(scope, parts));
     healthRoutes(routes, parts.ready);
+    keyRoutes(routes, parts.exchange);
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   await app.ready();
