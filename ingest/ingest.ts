@@ -5,6 +5,7 @@ import type { DocumentRow, OwnedDocument, OwnRelationship } from '../src/ports/d
 import type { Embeddings } from '../src/ports/embeddings.ts';
 import type { RelationshipCopy } from '../src/ports/relationship-copy.ts';
 import { ClearanceError } from '../src/types/errors.ts';
+import { whoIs } from '../src/types/principal.ts';
 import { type Tuple, toldTuple, tupleKey } from '../src/types/tuple.ts';
 import { chunk } from './chunk.ts';
 import { embed } from './embed.ts';
@@ -161,12 +162,9 @@ export function auditWrite(
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   return audit.append({
-    tenant: principal.tenant,
+    ...whoIs(principal),
     decisionId: randomUUID(),
     event,
-    issuer: principal.issuer,
-    subject: principal.subject,
-    ...(principal.actor === undefined ? {} : { actor: principal.actor }),
     details,
   });
 }

@@ -17,15 +17,18 @@ import { knownAgents } from './agents/known-agents.ts';
 import { repairLine } from './agreement/repair.ts';
 import { membersBy } from './audience/members.ts';
 import type { Config } from './config.ts';
+import { delegatedIdentity } from './delegation/delegated-identity.ts';
+import type { Exchange } from './delegation/exchange.ts';
 import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
 import { type Gates, openGates } from './limits/gate.ts';
 import { limitedIdentity } from './limits/limited-identity.ts';
 import { measuredEmbeddings } from './metrics/measured.ts';
+import { measuredEngine } from './metrics/measured-engine.ts';
 import { measuredRead, measuredWrite } from './metrics/measured-paths.ts';
 import { type Meter, openMeter } from './metrics/meter.ts';
 import type { Sources } from './metrics/scrape.ts';
-import { chooseEmbeddings, chooseIdentity, openStore, unprotected } from './parts.ts';
+import { chooseEmbeddings, chooseTokens, openStore, unprotected } from './parts.ts';
 import type { Plan } from './permission-index/plan.ts';
 import type { Engine } from './ports/engine.ts';
 import { type Registries, vocabularyOf } from './registry/registries.ts';
@@ -38,6 +41,7 @@ export type Service = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registries;
+  readonly exchange: Exchange;
   readonly meter: Meter;
   readonly gates: Gates;
   /** What a scrape of the metrics looks up. */
@@ -88,8 +92,8 @@ export async function openService(config: Config, onError: (error: unknown) => v
   try {
     const agents = postgresAgents(database);
     const sources = postgresSources(database);
-    const tokens = await chooseIdentity(config, postgresUsedProofs(database));
-    const identity = knownAgents(limitedIdentity(tokens, config.rateLimitPerMinute), agents);
+    const tokens = await chooseTokens(config, postgresUsedProofs(database));
+    const known = knownAgents(limitedIdentity(tokens.identity, config.rateLimitPerMinute), agents);
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
     if (config.database === undefined) {
       await useEmbeddingSpace(database, embeddings);
@@ -104,6 +108,10 @@ export async function openService(config: Config, onError: (error: unknown) => v
     }
     const engine = await openEngine(database);
     const documents = engine.documents(postgresDocuments(database));
+    const delegations = {
+      engine: measuredEngine(engine.engine, meter),
+      defines: (type: string, relation: string) => engine.model.types.get(type)?.has(relation) === true,
+    };
     const shared = {
       audit: postgresAuditLog(database),
       relationships: engine.relationships,
@@ -112,7 +120,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const read = measuredRead(
       {
         ...shared,
-        identity,
+        identity: delegatedIdentity(known, delegations),
         sessions: postgresSessions(database),
         index: engine.index(
           postgresCandidateIndex(
@@ -160,6 +168,13 @@ export async function openService(config: Config, onError: (error: unknown) => v
         sources,
         audit: shared.audit,
         vocabulary: vocabularyOf(type, async () => engine.model),
+      },
+      exchange: {
+        subjects: known,
+        actors: knownAgents(tokens.identity, agents),
+        delegations,
+        audit: shared.audit,
+        ...(tokens.own === undefined ? {} : { tokens: tokens.own }),
       },
       meter,
       gates,

@@ -40,6 +40,7 @@ const environment = z.object({
   OIDC_AUDIENCE: z.string().default('clearance'),
   OIDC_ISSUERS: z.string().min(1).optional(),
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  TOKEN_SIGNING_KEY: z.string().min(1).optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.url().optional(),
   EMBEDDING_MODEL: z.string().min(1).optional(),
@@ -77,6 +78,8 @@ export type Config = {
   readonly oidc?: { readonly issuer: string; readonly audience: string } | { readonly file: string };
   /** Where callers reach the service; absent: no token that is bound to a key is taken. */
   readonly publicUrl?: string;
+  /** Path of the private key that tokens given in exchange are signed with. Absent: the data folder's, and in production none. */
+  readonly tokenSigningKey?: string;
   readonly openai?: { readonly apiKey: string; readonly baseUrl?: string; readonly model: string };
 };
 
@@ -122,6 +125,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...openfgaConfig(read),
     ...oidcConfig(read),
     ...(read.PUBLIC_URL === undefined ? {} : { publicUrl: read.PUBLIC_URL }),
+    ...signingConfig(read),
     ...openaiConfig(read),
   });
 }
@@ -212,6 +216,19 @@ function oidcConfig({
   }
   if (file !== undefined) return { oidc: { file } };
   return issuer === undefined ? {} : { oidc: { issuer, audience: OIDC_AUDIENCE } };
+}
+
+function signingConfig({
+  TOKEN_SIGNING_KEY: path,
+  PUBLIC_URL,
+}: Environment): Pick<Config, 'tokenSigningKey'> {
+  if (path === undefined) return {};
+  if (PUBLIC_URL === undefined) {
+    throw new StartupError(
+      'TOKEN_SIGNING_KEY is set, and tokens that the service signs name it as their issuer: set PUBLIC_URL to where callers reach it.',
+    );
+  }
+  return { tokenSigningKey: path };
 }
 
 function openaiConfig(read: Environment): Pick<Config, 'openai'> {

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { developmentIdentity } from './adapters/jwt/development-issuer.ts';
-import { developmentKeys } from './adapters/jwt/development-keys.ts';
+import { developmentIdentity, developmentIssuer } from './adapters/jwt/development-issuer.ts';
+import { developmentExchangeKeys, developmentKeys } from './adapters/jwt/development-keys.ts';
 import { oidcIdentity } from './adapters/jwt/oidc.ts';
+import { type OwnIssuer, ownTokens, ownVerifier } from './adapters/jwt/own-tokens.ts';
+import { readSigningKey } from './adapters/jwt/signing-key.ts';
 import { onlyIssuer, readIssuers } from './adapters/jwt/trusted-issuer.ts';
 import { openAiEmbeddings } from './adapters/openai-embeddings/openai-embeddings.ts';
 import { misreadRelations } from './adapters/openfga/misread.ts';
@@ -18,6 +20,7 @@ import type { Config } from './config.ts';
 import { type Model, modelFromDsl } from './evaluator/model.ts';
 import type { Embeddings } from './ports/embeddings.ts';
 import type { Identity } from './ports/identity.ts';
+import type { OwnTokens } from './ports/own-tokens.ts';
 import type { UsedProofs } from './ports/used-proofs.ts';
 import { StartupError } from './types/errors.ts';
 
@@ -99,13 +102,53 @@ export async function chooseEmbeddings({ openai }: Config): Promise<Embeddings> 
   return openai === undefined ? staticEmbeddings() : openAiEmbeddings(openai);
 }
 
-export async function chooseIdentity(
-  { oidc, dataDir, publicUrl }: Config,
-  used: UsedProofs,
-): Promise<Identity> {
-  if (oidc === undefined) return developmentIdentity(await developmentKeys(dataDir));
-  const issuers = 'file' in oidc ? await readIssuers(oidc.file) : [onlyIssuer(oidc.issuer, oidc.audience)];
-  return oidcIdentity(issuers, publicUrl === undefined ? undefined : { publicUrl, used });
+export type Tokens = {
+  readonly identity: Identity;
+  /** Absent: the service gives out none. */
+  readonly own?: OwnTokens;
+};
+
+/** Whose tokens are taken, and what the service signs its own with. */
+export async function chooseTokens(config: Config, used: UsedProofs): Promise<Tokens> {
+  const { oidc, dataDir, publicUrl } = config;
+  const possession = publicUrl === undefined ? undefined : { publicUrl, used };
+  const issuers =
+    oidc === undefined
+      ? [developmentIssuer]
+      : 'file' in oidc
+        ? await readIssuers(oidc.file)
+        : [onlyIssuer(oidc.issuer, oidc.audience)];
+  const own = await chooseOwnIssuer(config);
+  const bare = (url: string) => url.replace(/\/+$/, '');
+  if (own !== undefined && issuers.some(({ issuer }) => bare(issuer) === bare(own.issuer))) {
+    throw new StartupError(
+      `PUBLIC_URL is ${own.issuer}, which is an issuer whose tokens are taken: the service's own tokens would be taken for its.`,
+    );
+  }
+  const verifier = own && ownVerifier(own, issuers);
+  return {
+    identity:
+      oidc === undefined
+        ? developmentIdentity(await developmentKeys(dataDir), possession, verifier)
+        : oidcIdentity(issuers, possession, verifier),
+    ...(own === undefined ? {} : { own: ownTokens(own, possession) }),
+  };
+}
+
+/** In development there always is one: its key lies in the data folder, where the development issuer's does. */
+async function chooseOwnIssuer(config: Config): Promise<OwnIssuer | undefined> {
+  const { mode, dataDir, publicUrl, tokenSigningKey, oidc } = config;
+  if (tokenSigningKey === undefined && mode === 'production') return undefined;
+  const audience = oidc !== undefined && 'audience' in oidc ? oidc.audience : developmentIssuer.audience;
+  return {
+    issuer: publicUrl ?? 'clearance-exchange',
+    audience,
+    ...(publicUrl === undefined ? {} : { resource: publicUrl }),
+    key:
+      tokenSigningKey === undefined
+        ? await developmentExchangeKeys(dataDir)
+        : await readSigningKey(tokenSigningKey),
+  };
 }
 
 export async function loadModel({ authorizationModel }: Config): Promise<Model> {

@@ -35,6 +35,6 @@ function mayWrite({ scopes }: Credentials): boolean {
   return scopes.has('ingest') || scopes.has('admin');
 }
 
-function keyOf({ tenant, issuer, subject, actor }: Principal): string {
-  return JSON.stringify([tenant, issuer, subject, actor ?? null]);
+function keyOf({ tenant, issuer, subject, chain }: Principal): string {
+  return JSON.stringify([tenant, issuer, subject, ...chain]);
 }

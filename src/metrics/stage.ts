@@ -26,6 +26,7 @@ export const stagesOf = {
   forbidden: ['authenticate'],
   agent_not_allowed: ['authenticate'],
   source_not_allowed: ['authenticate'],
+  delegation_not_allowed: ['authenticate'],
   identity_unavailable: ['authenticate'],
   conflict: ['input'],
   not_found: ['input', 'session', 'enforce'],

@@ -12,10 +12,14 @@ export type AuditRecord = {
     | 'delete_agent'
     | 'write_source'
     | 'delete_source'
+    | 'exchange_token'
     | 'reconcile';
   readonly issuer: string;
   readonly subject: string;
+  /** The agent that asked. */
   readonly actor?: string;
+  /** All agents through which it came, the one that asked first. */
+  readonly chain?: readonly string[];
   readonly details: Readonly<Record<string, unknown>>;
 };
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AuditLog, AuditRecord } from '../ports/audit.ts';
 import type { Entries } from '../ports/entries.ts';
 import { ClearanceError } from '../types/errors.ts';
-import type { Principal } from '../types/principal.ts';
+import { type Principal, whoIs } from '../types/principal.ts';
 import type { Registered } from '../types/registered.ts';
 
 /** One registry: what its entries are called, and what is told of one. */
@@ -130,9 +130,7 @@ function audit(
   event: AuditRecord['event'],
   details: AuditRecord['details'],
 ): Promise<void> {
-  const { tenant, issuer, subject, actor } = by;
-  const who = { tenant, issuer, subject, ...(actor === undefined ? {} : { actor }) };
-  return audit.append({ ...who, decisionId: randomUUID(), event, details });
+  return audit.append({ ...whoIs(by), decisionId: randomUUID(), event, details });
 }
 
 function unknown({ noun }: Named): never {

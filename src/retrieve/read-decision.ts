@@ -12,7 +12,9 @@ export const decisionResponse = z.object({
   event: z.string(),
   issuer: z.string(),
   subject: z.string(),
+  /** The agent that asked, and all through which it came, that one first. */
   actor: z.string().optional(),
+  chain: z.array(z.string()).readonly().optional(),
   /** What was released and why: for each document and principal the relationships that the engine was asked about, or how else. */
   details: z.record(z.string(), z.unknown()),
 });
@@ -35,7 +37,7 @@ async function inOrder(
   const { principal } = await authenticate(identity, presented, 'admin');
   const found = await decisions.find(principal.tenant, id);
   if (found === undefined) throw new ClearanceError('not_found', 'No such decision.');
-  const { at, event, issuer, subject, actor, details } = found;
+  const { at, event, issuer, subject, actor, chain, details } = found;
   return {
     decision_id: id,
     at: at.toISOString(),
@@ -43,6 +45,7 @@ async function inOrder(
     issuer,
     subject,
     ...(actor === undefined ? {} : { actor }),
+    ...(chain === undefined ? {} : { chain }),
     details,
   };
 }

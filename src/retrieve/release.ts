@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AuditLog, AuditRecord } from '../ports/audit.ts';
 import type { Passages, PassageText } from '../ports/passages.ts';
 import type { Candidate } from '../ports/search.ts';
+import { whoIs } from '../types/principal.ts';
 import type { Shortfall } from '../types/retrieval.ts';
 import type { TupleKey } from '../types/tuple.ts';
 import { type Clearance, isClearance } from './enforce.ts';
@@ -41,12 +42,9 @@ export async function release(
   if (!isClearance(clearance)) throw new TypeError('Only what enforce has cleared can be released.');
   const { principal, candidates } = clearance;
   await audit.append({
-    tenant: principal.tenant,
+    ...whoIs(principal),
     decisionId: clearance.decisionId,
     event: occasion.event,
-    issuer: principal.issuer,
-    subject: principal.subject,
-    ...(principal.actor === undefined ? {} : { actor: principal.actor }),
     details: {
       ...occasion.details,
       released: candidates.map(({ documentId, chunkId, version }) => ({ documentId, chunkId, version })),

@@ -10,6 +10,7 @@ export const errorStatus = {
   agent_not_allowed: 403,
   approval_required: 403,
   source_not_allowed: 403,
+  delegation_not_allowed: 403,
   not_found: 404,
   conflict: 409,
   too_large: 413,

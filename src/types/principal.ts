@@ -8,21 +8,38 @@ export type Principal = Branded<
     readonly issuer: string;
     /** The person, as the engine knows them: `user:anne`. */
     readonly subject: string;
-    /** The agent that asks for the person, `agent:support-bot`; absent when a person calls directly. */
-    readonly actor?: string;
+    /**
+     * The agents through which the request comes, `agent:support-bot`: first the one that asks, then the one that it acts for, up
+     * to the one that the person has turned to. Empty when a person calls directly.
+     */
+    readonly chain: readonly string[];
   },
   'Principal'
 >;
 
-/** All who must be able to read what is released: the person and, where one asks, the agent. */
-export function readersOf({ subject, actor }: Principal): readonly string[] {
-  return actor === undefined ? [subject] : [subject, actor];
+/** Agents that may stand between a person and a passage, each of which has to be trusted with it. */
+export const MAX_CHAIN = 4;
+
+/** All who must be able to read what is released: the person and every agent, for each of them has it in its hands. */
+export function readersOf({ subject, chain }: Principal): readonly string[] {
+  return [subject, ...chain];
+}
+
+/** Who a record is about: the agent that asks by itself too, for who looks for that one alone. */
+export function whoIs({ tenant, issuer, subject, chain }: Principal) {
+  const [actor] = chain;
+  return { tenant, issuer, subject, ...(actor === undefined ? {} : { actor, chain }) };
+}
+
+/** The same person through one agent more. Whether that agent may act for them is asked where this is used. */
+export function throughAgent({ tenant, issuer, subject, chain }: Principal, agent: string): Principal {
+  return Object.freeze({ tenant, issuer, subject, chain: Object.freeze([agent, ...chain]) }) as Principal;
 }
 
 /** How an agent's name as the engine knows it begins. */
 export const AGENT = 'agent:';
 
-/** The agents among them, without their type: the one that asks for a person, or by itself. */
+/** The agents among them, without their type: those that ask for a person, and one that asks by itself. */
 export function agentsOf(principal: Principal): readonly string[] {
   return readersOf(principal)
     .filter((reader) => reader.startsWith(AGENT))
@@ -51,4 +68,11 @@ export type Credentials = {
   readonly scopes: ReadonlySet<Scope>;
   /** The source whose documents an `ingest` token may write. */
   readonly source?: string;
+  /** The only agent that may be given a token in exchange for this one, where its issuer says so (`may_act`). */
+  readonly onlyActor?: string;
+  readonly expiresAt: Date;
+  /** The thumbprint of the key that the token is bound to (RFC 9449). */
+  readonly boundTo?: string;
+  /** The service's own: its agents act by `can_act_for`, and not by the word of an issuer. */
+  readonly exchanged?: true;
 };

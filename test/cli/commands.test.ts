@@ -28,9 +28,17 @@ describe('clearance token', () => {
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     const identity = developmentIdentity(await developmentKeys(dataDir));
     expect(await identity.verify(stdout.trim())).toMatchObject({
-      principal: { subject: 'user:anne', actor: 'agent:bot' },
+      principal: { subject: 'user:anne', chain: ['agent:bot'] },
       scopes: new Set(['retrieve', 'ingest']),
       source: 'wiki',
+    });
+    const chain = await clearance(['token', '--as', 'anne', '--agent', 'agent:b', '--agent', 'a']);
+    expect(await identity.verify(chain.stdout.trim())).toMatchObject({
+      principal: { subject: 'user:anne', chain: ['agent:b', 'agent:a'] },
+    });
+    const own = await clearance(['token', '--as', 'agent:bot']);
+    expect(await identity.verify(own.stdout.trim())).toMatchObject({
+      principal: { subject: 'agent:bot', chain: [] },
     });
     expect(existsSync(join(dataDir, 'database'))).toBe(false);
     expect(existsSync(join(dataDir, 'lock.sqlite'))).toBe(false);

@@ -42,6 +42,7 @@ describe('sessions', () => {
       session_id: some,
       subject: 'user:anne',
       actor: 'agent:support-bot',
+      chain: ['agent:support-bot'],
       expires_at: some,
     });
     expect(Date.parse(String(made.body.expires_at))).toBeGreaterThan(Date.now());
@@ -251,6 +252,7 @@ describe('/openapi.json', () => {
       'DELETE /v1/documents/{id}',
       'DELETE /v1/sessions/{id}',
       'DELETE /v1/sources/{id}',
+      'GET /.well-known/jwks.json',
       'GET /healthz',
       'GET /readyz',
       'GET /v1/agents',
@@ -261,6 +263,7 @@ describe('/openapi.json', () => {
       'GET /v1/sources/{id}',
       'PATCH /v1/agents/{id}',
       'PATCH /v1/sources/{id}',
+      'POST /oauth/token',
       'POST /v1/documents/import',
       'POST /v1/relationships',
       'POST /v1/retrieve',

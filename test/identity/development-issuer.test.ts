@@ -38,9 +38,10 @@ describe('the development issuer', () => {
         tenant: 'acme',
         issuer: 'clearance-development',
         subject: 'user:anne',
-        actor: 'agent:support-bot',
+        chain: ['agent:support-bot'],
       },
       scopes: new Set(['retrieve', 'ingest']),
+      expiresAt: expect.any(Date),
       source: 'hr',
     });
   });

@@ -1,3 +1,4 @@
+import { createSign, KeyObject } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
@@ -18,6 +19,14 @@ export async function sign(
 ): Promise<string> {
   const whole = { alg: key.alg, kid: key.kid, ...header } as JWTHeaderParameters;
   return await new SignJWT(claims).setProtectedHeader(whole).sign(key.privateKey, { crit: { odd: true } });
+}
+
+/** A good signature of an ES256 key under any header at all, one that no library would sign too. */
+export function signRaw({ privateKey }: SigningKey, header: unknown, claims: unknown): string {
+  const unsigned = assemble(header, claims).slice(0, -1);
+  const key = KeyObject.from(privateKey);
+  const signature = createSign('SHA256').update(unsigned).sign({ key, dsaEncoding: 'ieee-p1363' });
+  return `${unsigned}.${signature.toString('base64url')}`;
 }
 
 /** A header and claims with no signature, or one given. */

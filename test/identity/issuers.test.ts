@@ -56,10 +56,10 @@ describe('several issuers', () => {
     const identity = await trusting({ issuer: OWN }, { issuer: PARTNER, namespace: 'partner' });
     const act = { sub: 'bot' };
     await expect(identity.verify(await tokenOf(OWN, { act }))).resolves.toMatchObject({
-      principal: { issuer: OWN, subject: 'user:anne', actor: 'agent:bot' },
+      principal: { issuer: OWN, subject: 'user:anne', chain: ['agent:bot'] },
     });
     await expect(identity.verify(await tokenOf(PARTNER, { act }))).resolves.toMatchObject({
-      principal: { issuer: PARTNER, subject: 'user:partner!anne', actor: 'agent:partner!bot' },
+      principal: { issuer: PARTNER, subject: 'user:partner!anne', chain: ['agent:partner!bot'] },
     });
     // Whatever the own issuer calls somebody, it is not somebody of the partner's.
     const posing = await identity.verify(await tokenOf(OWN, { sub: 'partner!anne' }));

@@ -41,7 +41,12 @@ describe('an OIDC issuer', () => {
     const token = await tokenOf(key);
     const all = await Promise.all(Array.from({ length: 20 }, () => identity.verify(token)));
     expect(all).toHaveLength(20);
-    expect(all[0]?.principal).toEqual({ tenant: 'default', issuer: issuer.url, subject: 'user:anne' });
+    expect(all[0]?.principal).toEqual({
+      tenant: 'default',
+      issuer: issuer.url,
+      subject: 'user:anne',
+      chain: [],
+    });
     await identity.verify(token);
     expect(issuer.requests).toEqual(['/.well-known/openid-configuration', '/keys']);
   });

@@ -37,14 +37,14 @@ export async function startProvider() {
         token_endpoint_auth_method: 'none',
         id_token_signed_response_alg: 'ES256',
       },
-      {
-        client_id: 'support-bot',
+      ...['support-bot', 'research-bot'].map((client_id) => ({
+        client_id,
         client_secret: SECRET,
         redirect_uris: [],
         response_types: [],
         grant_types: ['client_credentials', TOKEN_EXCHANGE],
-        id_token_signed_response_alg: 'ES256',
-      },
+        id_token_signed_response_alg: 'ES256' as const,
+      })),
     ],
     cookies: { keys: ['only for this test'] },
     findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),

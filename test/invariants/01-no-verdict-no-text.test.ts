@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deleteDocument } from '../../ingest/ingest.ts';
 import type { Engine } from '../../src/ports/engine.ts';
+import type { Identity } from '../../src/ports/identity.ts';
 import { readDocument } from '../../src/retrieve/read-document.ts';
 import { type ReadPath, retrieve } from '../../src/retrieve/retrieve.ts';
 import { allowsAll, engineOf, spoiled } from '../support/engines.ts';
@@ -50,6 +52,23 @@ describe('no verdict, no text', () => {
     );
     expect(await found({ ...path, engine: trustsAgents }, anneByBot)).toContain('salaries');
     expect(await found(path, anneByBot)).toEqual(['handbook']);
+  });
+
+  it('holds for every agent through which it comes, and not only for the one that asks', async () => {
+    const as = await writer(service);
+    await put(service.write, as, 'bonus', 'The salary review of the bonus.', ['user:anne', 'agent:bot']);
+    const token = await service.token('anne', { actor: ['bot', 'planner'] });
+    // May ask, for this test: what its own relationships let it read is another matter.
+    const identity = service.exchange.subjects;
+    const onlyOneThatAsks: Identity = {
+      async verify(presented) {
+        const { principal, ...rest } = await identity.verify(presented);
+        return { ...rest, principal: { ...principal, chain: principal.chain.slice(0, 1) } };
+      },
+    };
+    expect(await found({ ...path, identity: onlyOneThatAsks }, token)).toEqual(['bonus', 'handbook']);
+    expect(await found({ ...path, identity }, token)).toEqual([]);
+    await deleteDocument(service.write, as, 'bonus');
   });
 
   it('holds for the person behind an agent that may read it', async () => {

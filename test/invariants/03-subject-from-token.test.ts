@@ -42,7 +42,10 @@ async function forged(): Promise<string> {
 describe('the subject comes from a verified token', () => {
   it('and not from one that merely says so', async () => {
     const believes: Identity = {
-      verify: async (token) => readClaims(claimsOf(token), onlyIssuer('clearance-development', 'any')),
+      verify: async (token) => ({
+        ...readClaims(claimsOf(token), onlyIssuer('clearance-development', 'any')),
+        expiresAt: new Date(),
+      }),
     };
     const token = await forged();
     const leak = await retrieve({ ...service.read, identity: believes }, token, request);
@@ -66,6 +69,22 @@ describe('the subject comes from a verified token', () => {
   it.each(['user', 'subject', 'as'])('and not from "%s" in the body of a new session', async (field) => {
     const answer = await http.send('POST', '/v1/sessions', { token: bob, json: { [field]: 'user:anne' } });
     expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+  });
+
+  it('and so do its agents, which must be let act where they act by delegation', async () => {
+    await put(service.write, await writer(service), 'letter', 'The letter in the diary.', [
+      'user:anne',
+      'agent:clerk',
+      'agent:planner',
+    ]);
+    const token = await service.token('anne', { actor: ['clerk', 'planner'] });
+    // Whoever names agents is believed.
+    const believes = { ...service.read, identity: service.exchange.subjects };
+    const { results } = await retrieve(believes, token, request);
+    expect(results.map(({ document_id }) => document_id)).toEqual(['letter']);
+    await expect(retrieve(service.read, token, request)).rejects.toMatchObject({
+      code: 'delegation_not_allowed',
+    });
   });
 
   it('and not from a query string or a header', async () => {

@@ -68,7 +68,8 @@ async function throughLangChain(way: Retrieve, person: Person): Promise<Seen> {
 /** `clearance ask … --json`, as a second command on the same data folder. */
 async function throughCli({ as, agent }: Person): Promise<Seen> {
   const print = vi.spyOn(console, 'log').mockImplementation(() => {});
-  await ask(service.config, query, { as, k, json: true, ...(agent === undefined ? {} : { agent }) });
+  const who = { as: { subject: as }, ...(agent === undefined ? {} : { agent: [agent] }) };
+  await ask(service.config, query, { ...who, k, json: true });
   const [printed] = print.mock.calls.at(-1) ?? [];
   print.mockRestore();
   return toSeen(JSON.parse(String(printed)) as RetrieveResponse);

@@ -40,6 +40,7 @@ const partsWith = (more: Partial<HttpParts>): HttpParts => ({
   read: { ...parts.read, engine: blocked.engine },
   write: parts.write,
   registry: parts.registry,
+  exchange: parts.exchange,
   ready: async () => ({ pendingSteps: 0, oldestSeconds: 0 }),
   ...more,
 });

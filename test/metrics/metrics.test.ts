@@ -26,6 +26,7 @@ beforeAll(async () => {
       meter,
     ),
     registry: parts.registry,
+    exchange: parts.exchange,
     ready: async () => ({ pendingSteps: 0, oldestSeconds: 0 }),
     gates,
     meter,

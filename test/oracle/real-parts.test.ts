@@ -20,7 +20,7 @@ import { dslOf } from '../differential/print.ts';
 import { everywhere } from '../search/scopes.ts';
 import { realParts } from '../support/real-parts.ts';
 import { install } from '../support/real-service.ts';
-import { knowAgent } from '../support/service.ts';
+import { knowAgentsOf } from '../support/service.ts';
 import { type Deployment, noTotals, play, type Totals } from './play.ts';
 import { Truth } from './truth.ts';
 import { type OracleWorld, oracleWorlds } from './world.ts';
@@ -101,7 +101,7 @@ async function playOn(
       everything: postgresCandidateIndex(database, service.write.embeddings, everywhere),
       write: service.write,
       async token(subject, more) {
-        if (more?.actor !== undefined) await knowAgent(service.registry, more.actor, more.tenant);
+        await knowAgentsOf(service.registry, { ...more, subject });
         return developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more });
       },
       writeElsewhere: (tenant, changes) => atServer.write(tenant, changes),

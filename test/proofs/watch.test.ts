@@ -5,7 +5,12 @@ import type { Principal } from '../../src/types/principal.ts';
 import { type TupleKey, tupleKey } from '../../src/types/tuple.ts';
 
 const claim: TupleKey = { user: 'user:anne', relation: 'can_read', object: 'document:plan' };
-const principal = { tenant: 'acme', issuer: 'issuer', subject: 'user:anne' } as Principal;
+const principal = {
+  tenant: 'acme',
+  issuer: 'issuer',
+  subject: 'user:anne',
+  chain: [] as readonly string[],
+} as Principal;
 const link: TupleKey = { user: 'user:anne', relation: 'viewer', object: 'folder:x' };
 
 const decided = {

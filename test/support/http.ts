@@ -34,7 +34,7 @@ export async function serveHttp(parts: HttpParts): Promise<Http> {
   return { url, send: (method, path, sent) => send(url, method, path, sent), close: () => app.close() };
 }
 
-async function send(url: string, method: string, path: string, sent: Sent = {}): Promise<Answer> {
+export async function send(url: string, method: string, path: string, sent: Sent = {}): Promise<Answer> {
   const { hostname, port } = new URL(url);
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const payload = sent.json === undefined ? sent.raw : JSON.stringify(sent.json);

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WritePath } from '../../ingest/ingest.ts';
 import { embeddedEngine } from '../../src/adapters/embedded-engine/embedded-engine.ts';
-import { developmentIdentity, type TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
-import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
+import type { TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
 import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
 import { postgresAgents } from '../../src/adapters/postgres/agents.ts';
@@ -19,21 +18,25 @@ import { postgresRelationships } from '../../src/adapters/postgres/relationships
 import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
 import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
 import { postgresSources } from '../../src/adapters/postgres/sources.ts';
+import { postgresUsedProofs } from '../../src/adapters/postgres/used-proofs.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import { membersBy } from '../../src/audience/members.ts';
 import { readConfig } from '../../src/config.ts';
+import type { Exchange } from '../../src/delegation/exchange.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
 import { developmentToken } from '../../src/operator.ts';
+import { chooseTokens } from '../../src/parts.ts';
 import { type Registries, vocabularyOf } from '../../src/registry/registries.ts';
 import type { ReadPath } from '../../src/retrieve/retrieve.ts';
 
-import { knowAgent } from './service.ts';
+import { knowAgentsOf } from './service.ts';
 
 export type Parts = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registries;
+  readonly exchange: Exchange;
   readonly database: Database;
   token(subject: string, more?: Partial<TokenRequest>): Promise<string>;
   close(): Promise<void>;
@@ -58,12 +61,18 @@ export async function openParts(dsl?: string): Promise<Parts> {
     audit: shared.audit,
     vocabulary: vocabularyOf(config.guarded.type, async () => model),
   };
+  const { identity } = await chooseTokens(config, postgresUsedProofs(database));
+  const delegations = {
+    engine: embeddedEngine(model, relationships),
+    defines: (type: string, relation: string) => model.types.get(type)?.has(relation) === true,
+  };
   return {
     database,
     registry,
+    exchange: { subjects: identity, actors: identity, delegations, audit: shared.audit },
     read: {
       ...shared,
-      identity: developmentIdentity(await developmentKeys(dataDir)),
+      identity,
       sessions: postgresSessions(database),
       index: postgresCandidateIndex(
         database,
@@ -88,7 +97,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
       tupleProblem: (tuple) => tupleProblem(model, tuple),
     },
     async token(subject, more = {}) {
-      if (more.actor !== undefined) await knowAgent(registry, more.actor, more.tenant);
+      await knowAgentsOf(registry, { ...more, subject });
       return developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more });
     },
     async close() {

@@ -42,6 +42,16 @@ export async function knowAgent(
   await agents.put(tenant, agent, undefined);
 }
 
+/** Registers whoever of a token is an agent. */
+export async function knowAgentsOf(
+  registry: { readonly agents: Agents },
+  { subject, ofAgent, actor = [], tenant }: Pick<TokenRequest, 'subject' | 'ofAgent' | 'actor' | 'tenant'>,
+): Promise<void> {
+  for (const agent of [...(ofAgent ? [subject] : []), ...[actor].flat()]) {
+    await knowAgent(registry, agent, tenant);
+  }
+}
+
 /** The real thing on embedded parts, in a folder of its own that goes with it. */
 export async function openTestService(env: Record<string, string> = {}): Promise<TestService> {
   const dataDir = await mkdtemp(join(tmpdir(), 'clearance-test-'));
@@ -53,7 +63,7 @@ export async function openTestService(env: Record<string, string> = {}): Promise
     config,
     errors,
     async token(subject, more = {}) {
-      if (more.actor !== undefined) await knowAgent(service.registry, more.actor, more.tenant);
+      await knowAgentsOf(service.registry, { ...more, subject });
       return developmentToken(config, {
         subject,
         scopes: ['retrieve'] satisfies Scope[],

@@ -147,7 +147,12 @@ describe('skipping enforcement does not compile', () => {
 });
 
 describe('and at run time', () => {
-  const principal = { tenant: 'default', issuer: 'test', subject: 'user:anne' } as Principal;
+  const principal = {
+    tenant: 'default',
+    issuer: 'test',
+    subject: 'user:anne',
+    chain: [] as readonly string[],
+  } as Principal;
   const found = { documentId: 'd', version: 1, score: 1, chunkId: '1' };
   const text = { chunkId: '1', documentId: 'd', version: 1, title: 'D', text: 'Text.', metadata: {} };
   const occasion = { event: 'retrieve', details: {} } as const;

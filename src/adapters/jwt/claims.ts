@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   type Credentials,
   DEFAULT_TENANT,
+  MAX_CHAIN,
   type Principal,
   type Scope,
   scopes,
@@ -16,8 +17,6 @@ const name = z.string().min(1).max(200);
 
 const claims = z.object({
   sub: name,
-  /** RFC 8693, section 4.1: who acts for the subject. Present but unreadable is refused, never ignored. */
-  act: z.object({ sub: name, iss: z.string().optional(), act: z.unknown().optional() }).optional(),
   azp: name.optional(),
   client_id: name.optional(),
   email_verified: z.boolean().optional(),
@@ -28,17 +27,18 @@ const claims = z.object({
 type Claims = z.output<typeof claims>;
 type Payload = Readonly<Record<string, unknown>>;
 
+/** RFC 8693, section 4.1: who acts for the subject, and in it whom that one acts for. */
+const act = z.object({ sub: name, iss: z.string().optional(), act: z.unknown().optional() });
+
+/** What the claims of a token say, beside its time and its key. */
+export type Said = Omit<Credentials, 'expiresAt' | 'boundTo'>;
+
 /** What verified claims of an issuer say, as far as it may say it; anything they leave unclear is refused. */
-export function readClaims(payload: Payload, trusted: TrustedIssuer): Credentials {
+export function readClaims(payload: Payload, trusted: TrustedIssuer): Said {
   const read = parsed(claims, payload);
-  const { act, scope, source } = read;
+  const { scope, source } = read;
   requireClient(read, trusted);
-  if (act?.act !== undefined) {
-    throw refused('it has an "act" inside its "act"; chains of agents are not supported yet.');
-  }
-  if (act?.iss !== undefined && act.iss !== trusted.issuer) {
-    throw refused('its agent ("act") comes from another issuer; only agents of the same issuer are known.');
-  }
+  const onlyActor = onlyActorOf(payload, trusted);
   const granted = new Set(
     scope
       .split(' ')
@@ -53,11 +53,46 @@ export function readClaims(payload: Payload, trusted: TrustedIssuer): Credential
       tenant: tenantOf(read, trusted),
       issuer: trusted.issuer,
       subject: subjectOf(payload, read, trusted),
-      ...(act && { actor: engineUser('agent', act.sub, trusted.namespace) }),
+      chain: chainOf(payload, (hop) => nameOfAgent(hop, trusted)),
     }),
     scopes: granted,
     ...(source !== undefined && { source }),
+    ...(onlyActor !== undefined && { onlyActor }),
   };
+}
+
+type Hop = z.output<typeof act>;
+
+/** The agents of an `act`, the current one first. Present but unreadable is refused, never ignored. */
+export function chainOf({ act: outermost }: Payload, nameOf: (hop: Hop) => string): readonly string[] {
+  const chain: string[] = [];
+  for (let inner = outermost, path = 'act'; inner !== undefined; path += '.act') {
+    if (chain.length === MAX_CHAIN) {
+      throw refused(`more than ${MAX_CHAIN} agents stand between its subject and its bearer ("act").`);
+    }
+    const hop = parsed(act, inner, path);
+    chain.push(nameOf(hop));
+    inner = hop.act;
+  }
+  return chain;
+}
+
+/** What no agent is called. */
+const NOBODY = 'agent:';
+
+/** RFC 8693, section 4.4: the one agent that may act for the subject by exchange. One that can't be told here is nobody. */
+function onlyActorOf({ may_act: named }: Payload, trusted: TrustedIssuer): string | undefined {
+  if (named === undefined) return undefined;
+  const { success, data } = act.safeParse(named);
+  const known = success && (data.iss === undefined || data.iss === trusted.issuer);
+  return known ? engineUser('agent', data.sub, trusted.namespace) : NOBODY;
+}
+
+function nameOfAgent({ sub, iss }: Hop, { issuer, namespace }: TrustedIssuer): string {
+  if (iss !== undefined && iss !== issuer) {
+    throw refused('its agent ("act") comes from another issuer; it may name agents of its own only.');
+  }
+  return engineUser('agent', sub, namespace);
 }
 
 function requireClient({ azp, client_id }: Claims, { clients }: TrustedIssuer): void {
@@ -92,11 +127,13 @@ function personIn(payload: Payload, { email_verified }: Claims, { userClaim }: T
   return person ?? '';
 }
 
-function parsed<T>(shape: z.ZodType<T>, payload: unknown): T {
+/** `at`: the claim that is parsed, where it is not all of them. */
+export function parsed<T>(shape: z.ZodType<T>, payload: unknown, at?: string): T {
   const { success, data, error } = shape.safeParse(payload);
   if (success) return data;
   const [issue] = error.issues;
-  throw refused(`its claim "${issue?.path.join('.')}" is not usable: ${issue?.message}.`);
+  const path = [...(at === undefined ? [] : [at]), ...(issue?.path ?? [])].join('.');
+  throw refused(`its claim "${path}" is not usable: ${issue?.message}.`);
 }
 
 /** Scopes of other services, `openid` for one, may stand in the same token. */
@@ -104,7 +141,15 @@ function isScope(word: string): word is Scope {
   return (scopes as readonly string[]).includes(word);
 }
 
-/** The one place where a principal is made. */
-function principal(parts: { tenant: string; issuer: string; subject: string; actor?: string }): Principal {
-  return Object.freeze(parts) as Principal;
+type Parts = Readonly<Record<'tenant' | 'issuer' | 'subject', string>> & {
+  readonly chain: readonly string[];
+};
+
+/** The one place where a principal is made: of whom each is there once, for nobody acts for itself. */
+export function principal(parts: Parts): Principal {
+  const { subject, chain } = parts;
+  if (new Set([subject, ...chain]).size !== chain.length + 1) {
+    throw refused('somebody in it acts for itself ("act").');
+  }
+  return Object.freeze({ ...parts, chain: Object.freeze([...chain]) }) as Principal;
 }

@@ -5,18 +5,21 @@ import { ClearanceError, StartupError } from '../../types/errors.ts';
 import type { Scope } from '../../types/principal.ts';
 import { readClaims } from './claims.ts';
 import { DEVELOPMENT_ALGORITHM, type DevelopmentKeys } from './development-keys.ts';
+import type { Possession } from './possession.ts';
 import { onlyIssuer } from './trusted-issuer.ts';
-import { jwtIdentity } from './verify.ts';
+import { jwtIdentity, type Verifier } from './verify.ts';
 
 const ISSUER = 'clearance-development';
 const AUDIENCE = 'clearance';
-const trusted = onlyIssuer(ISSUER, AUDIENCE);
+export const developmentIssuer = onlyIssuer(ISSUER, AUDIENCE);
 
 export type TokenRequest = {
   /** The `sub` claim: `anne`, not `user:anne`. */
   readonly subject: string;
-  /** The agent that acts for the subject: `support-bot`. */
-  readonly actor?: string;
+  /** The subject is an agent, which asks for itself. */
+  readonly ofAgent?: true;
+  /** The agent that acts for the subject: `support-bot`; of several, first the one that asks. */
+  readonly actor?: string | readonly string[];
   readonly scopes: readonly Scope[];
   /** Whose documents an `ingest` token may write. */
   readonly source?: string;
@@ -27,21 +30,21 @@ export type TokenRequest = {
 
 /** A token that `developmentIdentity` takes; what it would refuse is refused here, as a mistake of the operator's. */
 export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): Promise<string> {
-  const { subject, actor, scopes, source, tenant, lifetime } = request;
+  const { subject, ofAgent, actor = [], scopes, source, tenant, lifetime } = request;
   if (!Number.isSafeInteger(lifetime) || lifetime <= 0) {
     throw new StartupError('The lifetime of a token is a whole number of seconds above 0.');
   }
   const claims = {
     sub: subject,
-    client_id: 'clearance-token',
+    client_id: ofAgent ? subject : 'clearance-token',
     jti: randomUUID(),
-    ...(actor !== undefined && { act: { sub: actor } }),
+    act: [actor].flat().reduceRight<object | undefined>((act, sub) => ({ sub, act }), undefined),
     scope: scopes.join(' '),
     ...(source !== undefined && { source }),
     ...(tenant !== undefined && { tenant }),
   };
   try {
-    readClaims(claims, trusted);
+    readClaims(claims, developmentIssuer);
   } catch (error) {
     if (error instanceof ClearanceError) throw new StartupError(error.message, { cause: error });
     throw error;
@@ -57,6 +60,11 @@ export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): P
 }
 
 /** For development only: whoever can read the data folder can be anyone. */
-export function developmentIdentity(keys: DevelopmentKeys): Identity {
-  return jwtIdentity([{ trusted, key: createLocalJWKSet({ keys: [keys.publicJwk] }) }]);
+export function developmentIdentity(
+  keys: DevelopmentKeys,
+  possession?: Possession,
+  own?: Verifier,
+): Identity {
+  const key = createLocalJWKSet({ keys: [keys.publicJwk] });
+  return jwtIdentity([{ trusted: developmentIssuer, key }], possession, own);
 }

@@ -1,25 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type CryptoKey,
-  calculateJwkThumbprint,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JWK,
-} from 'jose';
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose';
 import { z } from 'zod';
 import { StartupError } from '../../types/errors.ts';
+import type { SigningKey } from './signing-key.ts';
 
 export const DEVELOPMENT_ALGORITHM = 'ES256';
 
-export type DevelopmentKeys = {
-  /** The thumbprint of the public key (RFC 7638). */
-  readonly kid: string;
-  readonly privateKey: CryptoKey;
-  readonly publicJwk: JWK;
-};
+export type DevelopmentKeys = SigningKey & { readonly privateKey: CryptoKey };
 
 const coordinate = z.string().regex(/^[\w-]{43}$/);
 const keyFile = z.object({
@@ -31,14 +20,23 @@ const keyFile = z.object({
 });
 
 /** The development issuer's key pair, made on first use. Needs no database, so `clearance token` is fast. */
-export async function developmentKeys(dataDir: string): Promise<DevelopmentKeys> {
+export function developmentKeys(dataDir: string): Promise<DevelopmentKeys> {
+  return keysIn(dataDir, 'key.json', "The development issuer's key");
+}
+
+/** Beside it, the one that the service signs with what it gives in exchange: the development issuer can't make such tokens. */
+export function developmentExchangeKeys(dataDir: string): Promise<DevelopmentKeys> {
+  return keysIn(dataDir, 'exchange-key.json', 'The key for token exchange');
+}
+
+async function keysIn(dataDir: string, file: string, what: string): Promise<DevelopmentKeys> {
   const folder = join(dataDir, 'development-issuer');
-  const path = join(folder, 'key.json');
+  const path = join(folder, file);
   try {
     const text = (await readExisting(path)) ?? (await create(folder, path));
     return await load(text);
   } catch (error) {
-    throw unusable(path, error);
+    throw unusable(`${what} ${path}`, error);
   }
 }
 
@@ -82,11 +80,10 @@ async function load(text: string): Promise<DevelopmentKeys> {
   // Refuses a private part that does not belong to the public one.
   const privateKey = await importJWK({ ...publicPart, d }, DEVELOPMENT_ALGORITHM);
   if (privateKey instanceof Uint8Array) throw new TypeError('not a key pair');
-  return { kid, privateKey, publicJwk };
+  return { kid, alg: DEVELOPMENT_ALGORITHM, privateKey, publicJwk };
 }
 
-function unusable(path: string, error: unknown): StartupError {
-  const key = `The development issuer's key ${path}`;
+function unusable(key: string, error: unknown): StartupError {
   if (error instanceof Error && 'code' in error && 'syscall' in error) {
     const message = `${key} can't be read or made (${String(error.code)}): make the folder yours and writable.`;
     return new StartupError(message, { cause: error });

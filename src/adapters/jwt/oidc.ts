@@ -3,10 +3,14 @@ import { StartupError } from '../../types/errors.ts';
 import { issuerKeys } from './issuer-keys.ts';
 import type { Possession } from './possession.ts';
 import { isSafeUrl, type TrustedIssuer } from './trusted-issuer.ts';
-import { jwtIdentity } from './verify.ts';
+import { jwtIdentity, type Verifier } from './verify.ts';
 
 /** Access tokens of OpenID Connect issuers. */
-export function oidcIdentity(issuers: readonly TrustedIssuer[], possession?: Possession): Identity {
+export function oidcIdentity(
+  issuers: readonly TrustedIssuer[],
+  possession?: Possession,
+  own?: Verifier,
+): Identity {
   for (const { issuer, senderConstrained } of issuers) {
     if (!isSafeUrl(issuer)) {
       throw new StartupError(
@@ -22,5 +26,6 @@ export function oidcIdentity(issuers: readonly TrustedIssuer[], possession?: Pos
   return jwtIdentity(
     issuers.map((trusted) => ({ trusted, key: issuerKeys(trusted.issuer) })),
     possession,
+    own,
   );
 }

@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, EmbeddedJWK, type JWTPayload, jwtVerify } from 
 import { z } from 'zod';
 import type { UsedProofs } from '../../ports/used-proofs.ts';
 import { ClearanceError } from '../../types/errors.ts';
-import type { BoundToken, Presented } from '../../types/presented.ts';
+import type { BoundToken, KeyProof, Presented, ProvenKey } from '../../types/presented.ts';
 import { algorithms, CLOCK_TOLERANCE_SECONDS, MAX_TOKEN_LENGTH } from './limits.ts';
 import { refused } from './refusal.ts';
 
@@ -22,11 +22,11 @@ const claims = z.object({
   jti: z.string().min(1).max(200),
   htm: z.string(),
   htu: z.url(),
-  ath: z.string(),
+  ath: z.string().optional(),
 });
 
 /**
- * Refuses a token that is bound to a key (RFC 9449) unless its presenter proves to hold that key, for this request and for the
+ * The key of a token, where it is bound to one. Refuses a token that is bound to a key (RFC 9449) unless its presenter proves to hold that key, for this request and for the
  * first time; and one that is not bound, where it is presented as such or its issuer's have to be.
  */
 export async function requirePossession(
@@ -34,11 +34,13 @@ export async function requirePossession(
   presented: Presented,
   { cnf }: JWTPayload,
   senderConstrained: boolean,
-): Promise<void> {
+): Promise<string | undefined> {
   if (cnf === undefined) {
     if (senderConstrained) throw refused('its issuer has to bind it to a key of yours ("cnf").');
-    if (typeof presented !== 'string') throw refused('it is not bound to a key: send it as a bearer token.');
-    return;
+    if (typeof presented !== 'string' && 'proof' in presented) {
+      throw refused('it is not bound to a key: send it as a bearer token.');
+    }
+    return undefined;
   }
   const bound = confirmation.safeParse(cnf);
   if (!bound.success) throw refused('it is bound to a key by other means than DPoP ("cnf").');
@@ -47,14 +49,52 @@ export async function requirePossession(
       'it is bound to a key: send it as "Authorization: DPoP", with a proof in the header "DPoP".',
     );
   }
+  const { jkt } = bound.data;
+  if ('provenKey' in presented) {
+    if (presented.provenKey === jkt) return jkt;
+    throw refused('it is bound to a key: send a proof of holding that key in the header "DPoP".');
+  }
   if (possession === undefined) {
     throw refused('it is bound to a key, and this service was not told its own address (PUBLIC_URL).');
   }
-  await requireProof(possession, presented, bound.data.jkt);
+  await requireProof(possession, presented, jkt);
+  return jkt;
 }
 
-async function requireProof({ publicUrl, used }: Possession, presented: BoundToken, jkt: string) {
-  const { token, proof, method, path } = presented;
+async function requireProof(possession: Possession, presented: BoundToken, jkt: string): Promise<void> {
+  const proof = await readProof(possession, presented);
+  if (proof.jkt !== jkt) {
+    throw proofRefused('it was signed with another key than the token is bound to.');
+  }
+  if (proof.ath === undefined) throw proofRefused('it lacks "ath".');
+  if (proof.ath !== createHash('sha256').update(presented.token).digest('base64url')) {
+    throw proofRefused('it was made for another token ("ath").');
+  }
+  await useOnce(possession, proof);
+}
+
+/** The key that made a proof for a request without a token in its head, as one for a token is (RFC 9449, section 5). */
+export async function provenKeyOf(
+  possession: Possession | undefined,
+  presented: KeyProof,
+): Promise<ProvenKey> {
+  if (possession === undefined) {
+    throw proofRefused('this service was not told its own address (PUBLIC_URL).');
+  }
+  const proof = await readProof(possession, presented);
+  await useOnce(possession, proof);
+  return proof.jkt as ProvenKey;
+}
+
+type Proof = {
+  readonly jkt: string;
+  readonly jti: string;
+  readonly iat: number;
+  readonly ath: string | undefined;
+};
+
+/** All that can be said against a proof by itself; whether it was used before is asked last, for that uses it. */
+async function readProof({ publicUrl }: Possession, { proof, method, path }: KeyProof): Promise<Proof> {
   if (proof.length > MAX_TOKEN_LENGTH)
     throw proofRefused(`it is longer than ${MAX_TOKEN_LENGTH} characters.`);
   const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
@@ -68,20 +108,20 @@ async function requireProof({ publicUrl, used }: Possession, presented: BoundTok
     );
   });
   const read = claims.safeParse(payload);
-  if (!read.success) throw proofRefused('it lacks one of "iat", "jti", "htm", "htu" and "ath".');
+  if (!read.success)
+    throw proofRefused('it lacks one of "iat", "jti", "htm" and "htu", or one can not be read.');
   const { iat, jti, htm, htu, ath } = read.data;
   const { jwk } = protectedHeader;
-  if (jwk === undefined || (await calculateJwkThumbprint(jwk)) !== jkt) {
-    throw proofRefused('it was signed with another key than the token is bound to.');
-  }
+  if (jwk === undefined) throw proofRefused('it has no key in its header.');
   if (htm !== method)
     throw proofRefused(`it was made for ${htm.slice(0, 10)}, and this is ${method} ("htm").`);
   if (withoutQuery(htu) !== withoutQuery(`${publicUrl.replace(/\/$/, '')}${path}`)) {
     throw proofRefused('it was made for another address ("htu").');
   }
-  if (ath !== createHash('sha256').update(token).digest('base64url')) {
-    throw proofRefused('it was made for another token ("ath").');
-  }
+  return { jkt: await calculateJwkThumbprint(jwk), jti, iat, ath };
+}
+
+async function useOnce({ used }: Possession, { jkt, jti, iat }: Proof): Promise<void> {
   const until = new Date((iat + PROOF_LIFETIME_SECONDS + 2 * CLOCK_TOLERANCE_SECONDS) * 1_000);
   const id = createHash('sha256')
     .update(JSON.stringify([jkt, jti]))

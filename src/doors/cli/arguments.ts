@@ -9,6 +9,20 @@ export function parseUser(type: 'user' | 'agent') {
   };
 }
 
+export type Asker = { readonly subject: string; readonly ofAgent?: true };
+
+/** Who asks: `user:anne` or plain `anne`, or an agent by itself, `agent:bot`. */
+export function parseAsker(value: string): Asker {
+  return value.startsWith('agent:')
+    ? { subject: parseUser('agent')(value), ofAgent: true }
+    : { subject: parseUser('user')(value) };
+}
+
+/** `--agent` once more for each agent through which it comes. */
+export function parseAgents(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, parseUser('agent')(value)];
+}
+
 export function wholeNumber(from: number, to?: number) {
   return (value: string): number => {
     const number = Number(value);

@@ -4,11 +4,12 @@ import type { Config } from '../../config.ts';
 import { developmentToken } from '../../operator.ts';
 import { retrieve } from '../../retrieve/retrieve.ts';
 import type { RetrieveRequest, RetrieveResponse, Shortfall } from '../../types/retrieval.ts';
+import type { Asker } from './arguments.ts';
 import { findService } from './running-service.ts';
 
 type AskOptions = {
-  readonly as: string;
-  readonly agent?: string;
+  readonly as: Asker;
+  readonly agent?: readonly string[];
   readonly audience?: string[];
   readonly k: number;
   readonly json?: true;
@@ -22,7 +23,7 @@ export async function ask(
   { as, agent, audience, k, json }: AskOptions,
 ): Promise<void> {
   const token = await developmentToken(config, {
-    subject: as,
+    ...as,
     scopes: ['retrieve'],
     lifetime: TOKEN_SECONDS,
     ...(agent === undefined ? {} : { actor: agent }),

@@ -4,7 +4,7 @@ import { readConfig } from '../../config.ts';
 import { DEFAULT_TENANT, scopes } from '../../types/principal.ts';
 import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
 import { addAgentCommands } from './agent-commands.ts';
-import { parseUser, wholeNumber } from './arguments.ts';
+import { type Asker, parseAgents, parseAsker, wholeNumber } from './arguments.ts';
 import { addSourceCommands } from './source-commands.ts';
 import type { TokenOptions } from './token.ts';
 import { told } from './told.ts';
@@ -39,15 +39,19 @@ program
   .command('ask')
   .description('ask as someone: through the running service, else straight from the data folder')
   .argument('<question>')
-  .requiredOption('--as <user>', 'who asks: user:anne', parseUser('user'))
-  .option('--agent <agent>', 'the agent that asks for them: agent:support-bot', parseUser('agent'))
+  .requiredOption('--as <user>', 'who asks: user:anne, or agent:support-bot by itself', parseAsker)
+  .option(
+    '--agent <agent>',
+    'the agent that asks for them: agent:support-bot; again for each that it acts for in turn',
+    parseAgents,
+  )
   .option('--audience <who...>', 'who else will see the answer: group:support#member')
   .option('-k <number>', 'how many passages', wholeNumber(1, MAX_K), DEFAULT_K)
   .option('--json', 'the whole answer as JSON')
   .action(
     async (
       question: string,
-      options: { as: string; agent?: string; audience?: string[]; k: number; json?: true },
+      options: { as: Asker; agent?: readonly string[]; audience?: string[]; k: number; json?: true },
     ) => {
       const config = readConfig(process.env);
       await (await import('./ask.ts')).ask(config, question, options);
@@ -57,8 +61,16 @@ program
 program
   .command('token')
   .description('print a token of the development issuer, and nothing else')
-  .requiredOption('--as <user>', 'whom the token is for: user:anne', parseUser('user'))
-  .option('--agent <agent>', 'the agent acting for them: agent:support-bot', parseUser('agent'))
+  .requiredOption(
+    '--as <user>',
+    "whom the token is for: user:anne, or agent:support-bot for the agent's own",
+    parseAsker,
+  )
+  .option(
+    '--agent <agent>',
+    'the agent acting for them: agent:support-bot; again for each that it acts for in turn',
+    parseAgents,
+  )
   .option('--scope <scope...>', `what it may do: ${scopes.join(', ')}`, ['retrieve'])
   .option('--source <source>', 'whose documents an ingest token may write')
   .option('--hours <hours>', 'how long it is valid', Number, 8)

@@ -2,10 +2,11 @@ import type { Config } from '../../config.ts';
 import { developmentToken } from '../../operator.ts';
 import { StartupError } from '../../types/errors.ts';
 import { scopes } from '../../types/principal.ts';
+import type { Asker } from './arguments.ts';
 
 export type TokenOptions = {
-  readonly as: string;
-  readonly agent?: string;
+  readonly as: Asker;
+  readonly agent?: readonly string[];
   readonly scope: readonly string[];
   readonly source?: string;
   readonly hours: number;
@@ -18,7 +19,7 @@ export async function token(config: Config, options: TokenOptions): Promise<void
   if (unknown.length > 0)
     throw new StartupError(`Unknown scope ${unknown.join(', ')}; there are ${scopes.join(', ')}.`);
   const minted = await developmentToken(config, {
-    subject: options.as,
+    ...options.as,
     scopes: known,
     lifetime: Math.round(options.hours * 3_600),
     ...(options.agent === undefined ? {} : { actor: options.agent }),

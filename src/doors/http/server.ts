@@ -8,6 +8,7 @@ import Fastify, {
 } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WritePath } from '../../../ingest/ingest.ts';
+import type { Exchange } from '../../delegation/exchange.ts';
 import type { Gates } from '../../limits/gate.ts';
 import type { Meter } from '../../metrics/meter.ts';
 import type { Registries } from '../../registry/registries.ts';
@@ -25,11 +26,13 @@ import { relationshipRoutes } from './routes/relationships.ts';
 import { retrieveRoutes } from './routes/retrieve.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { sourceRoutes } from './routes/sources.ts';
+import { keyRoutes, tokenRoutes } from './routes/token.ts';
 
 export type HttpParts = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registries;
+  readonly exchange: Exchange;
   readonly ready: Readiness;
   /** Absent: nothing is shed. */
   readonly gates?: Gates;
@@ -92,6 +95,7 @@ export async function httpServer(
     gated(routes, gates?.reads, (scope) => {
       retrieveRoutes(scope, parts.read);
       sessionRoutes(scope, parts.read);
+      tokenRoutes(scope, parts.exchange, (code, request) => meter?.refused(code, routeOf(request)));
     });
     gated(routes, gates?.writes, (scope) => {
       documentRoutes(scope, parts);
@@ -102,6 +106,7 @@ export async function httpServer(
     });
     gated(routes, gates?.imports, (scope) => importRoutes(scope, parts));
     healthRoutes(routes, parts.ready);
+    keyRoutes(routes, parts.exchange);
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   await app.ready();

@@ -63,7 +63,7 @@ export async function serverStore(): Promise<Store> {
 
 /** Elsewhere only a verified token makes one. */
 export const principalOf = (tenant: string): Principal =>
-  ({ tenant, issuer: 'issuer', subject: 'user:anne' }) as Principal;
+  ({ tenant, issuer: 'issuer', subject: 'user:anne', chain: [] as readonly string[] }) as Principal;
 
 /** Nothing of another test's is in it. */
 export const newTenant = (): string => `tenant-${randomUUID()}`;

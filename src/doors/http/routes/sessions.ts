@@ -4,6 +4,7 @@ import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import { endSession, startSession } from '../../../retrieve/session.ts';
 import { parseInput } from '../../../types/parse.ts';
+import { whoIs } from '../../../types/principal.ts';
 import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
@@ -14,6 +15,7 @@ const sessionResponse = z.object({
   session_id: z.string(),
   subject: z.string(),
   actor: z.string().optional(),
+  chain: z.array(z.string()).readonly().optional(),
   expires_at: z.iso.datetime(),
 });
 
@@ -31,10 +33,10 @@ export function sessionRoutes(app: FastifyInstance, { identity, sessions }: Read
       const { principal } = await authenticate(identity, presentedBy(request), 'retrieve');
       parseInput(sessionRequest, request.body);
       const session = await startSession(sessions, principal);
+      const { tenant: _, issuer: __, ...who } = whoIs(principal);
       return reply.code(201).send({
         session_id: session.id,
-        subject: principal.subject,
-        ...(principal.actor === undefined ? {} : { actor: principal.actor }),
+        ...who,
         expires_at: session.expiresAt.toISOString(),
       } satisfies z.infer<typeof sessionResponse>);
     },
