@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { AuditLog, AuditRecord } from '../src/ports/audit.ts';
+import { type AuditLog, type AuditRecord, whoOf } from '../src/ports/audit.ts';
 import type { DocumentRow, OwnedDocument, OwnRelationship } from '../src/ports/documents.ts';
 import type { Embeddings } from '../src/ports/embeddings.ts';
 import { ClearanceError } from '../src/types/errors.ts';
@@ -116,15 +116,7 @@ export function auditWrite(
   event: AuditRecord['event'],
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  return audit.append({
-    tenant: principal.tenant,
-    decisionId: randomUUID(),
-    event,
-    issuer: principal.issuer,
-    subject: principal.subject,
-    ...(principal.actor === undefined ? {} : { actor: principal.actor }),
-    details,
-  });
+  return audit.append({ ...whoOf(principal), decisionId: randomUUID(), event, details });
 }
 
 function refuseForbiddenTuples({ tupleProblem, guarded }: WritePath, document: Document): void {

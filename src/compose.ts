@@ -1,7 +1,8 @@
 import type { WritePath } from '../ingest/ingest.ts';
 import { startOutboxWorker } from '../ingest/publish.ts';
+import { auditKeys } from './adapters/audit-keys.ts';
 import { postgresAgents } from './adapters/postgres/agents.ts';
-import { postgresAuditLog, postgresDecisions } from './adapters/postgres/audit.ts';
+import { postgresDecisions, postgresTrail } from './adapters/postgres/audit.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { requireEmbeddingSpace, useEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
 import { postgresPassages } from './adapters/postgres/passages.ts';
@@ -14,6 +15,8 @@ import { knownAgents } from './agents/known-agents.ts';
 import type { Registry } from './agents/registry.ts';
 import { repairLine } from './agreement/repair.ts';
 import { membersBy } from './audience/members.ts';
+import { queryHasher } from './audit/keys.ts';
+import { openTrail } from './audit/trail.ts';
 import type { Config } from './config.ts';
 import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
@@ -81,7 +84,9 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const line = repairLine(repair);
     if (line !== undefined) onError(line);
   });
+  const keys = await auditKeys(config.auditSigningKey, config.dataDir);
   const { database, ...store } = await openStore(config);
+  const trail = openTrail(postgresTrail(database), keys, onError);
   try {
     const agents = postgresAgents(database);
     const tokens = await chooseIdentity(config, postgresUsedProofs(database));
@@ -101,7 +106,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const engine = await openEngine(database);
     const documents = engine.documents(postgresDocuments(database));
     const shared = {
-      audit: postgresAuditLog(database),
+      audit: trail,
       relationships: engine.relationships,
       guarded: config.guarded,
     };
@@ -126,6 +131,11 @@ export async function openService(config: Config, onError: (error: unknown) => v
               watch: watchOf(config, engine.engine, meter, onError),
             }),
         passages: postgresPassages(database),
+        evidence: {
+          queryHash: queryHasher(keys),
+          modelId: (tenant) => engine.modelId(tenant),
+          chains: (tenant, claims) => engine.permissions.reasons.chains(tenant, claims),
+        },
         decisions: postgresDecisions(database),
         members: membersBy(engine.model, engine.relationships),
       },
@@ -169,10 +179,12 @@ export async function openService(config: Config, onError: (error: unknown) => v
       async close() {
         await worker.stop();
         await engine.close();
+        await trail.close();
         await store.close();
       },
     };
   } catch (error) {
+    await trail.close();
     await store.close();
     throw error;
   }

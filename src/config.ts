@@ -40,6 +40,7 @@ const environment = z.object({
   OIDC_AUDIENCE: z.string().default('clearance'),
   OIDC_ISSUERS: z.string().min(1).optional(),
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  AUDIT_SIGNING_KEY: z.string().min(1).optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.url().optional(),
   EMBEDDING_MODEL: z.string().min(1).optional(),
@@ -77,6 +78,8 @@ export type Config = {
   readonly oidc?: { readonly issuer: string; readonly audience: string } | { readonly file: string };
   /** Where callers reach the service; absent: no token that is bound to a key is taken. */
   readonly publicUrl?: string;
+  /** Path of the key that signs the audit trail; absent: one in the data folder. */
+  readonly auditSigningKey?: string;
   readonly openai?: { readonly apiKey: string; readonly baseUrl?: string; readonly model: string };
 };
 
@@ -122,6 +125,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...openfgaConfig(read),
     ...oidcConfig(read),
     ...(read.PUBLIC_URL === undefined ? {} : { publicUrl: read.PUBLIC_URL }),
+    ...(read.AUDIT_SIGNING_KEY === undefined ? {} : { auditSigningKey: read.AUDIT_SIGNING_KEY }),
     ...openaiConfig(read),
   });
 }
@@ -135,9 +139,12 @@ function requireRealParts(read: Environment): void {
   if (read.OPENFGA_API_TOKEN === undefined && read.OPENFGA_CLIENT_ID === undefined) {
     missing.push('OPENFGA_API_TOKEN (or OPENFGA_CLIENT_ID)');
   }
+  if (read.AUDIT_SIGNING_KEY === undefined) {
+    missing.push('AUDIT_SIGNING_KEY (a file: openssl genpkey -algorithm ed25519 -out audit-key.pem)');
+  }
   if (missing.length === 0) return;
   throw new StartupError(
-    `Production mode needs an OIDC issuer, a Postgres and an OpenFGA server of its own. Missing: ${missing.join(', ')}.`,
+    `Production mode needs an OIDC issuer, a Postgres, an OpenFGA server and an audit key of its own. Missing: ${missing.join(', ')}.`,
   );
 }
 

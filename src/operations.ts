@@ -1,9 +1,10 @@
+import { auditKeys } from './adapters/audit-keys.ts';
 import { openFgaClient } from './adapters/openfga/client.ts';
 import { openFgaFeed } from './adapters/openfga/feed.ts';
 import { openFgaGenerations } from './adapters/openfga/generations.ts';
 import { openFgaRelationships } from './adapters/openfga/relationships.ts';
 import { postgresAgents } from './adapters/postgres/agents.ts';
-import { postgresAuditLog } from './adapters/postgres/audit.ts';
+import { postgresTrail } from './adapters/postgres/audit.ts';
 import type { Database } from './adapters/postgres/database.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { reembed, requireEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
@@ -17,8 +18,10 @@ import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
 import type { Registry } from './agents/registry.ts';
 import type { Sides } from './agreement/compare.ts';
 import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
+import { openTrail } from './audit/trail.ts';
 import type { Config } from './config.ts';
 import { chooseEmbeddings, openStore } from './parts.ts';
+import type { AuditLog } from './ports/audit.ts';
 import type { LedgerState } from './ports/ledger.ts';
 import { setUpOpenFga } from './set-up-openfga.ts';
 import { StartupError } from './types/errors.ts';
@@ -56,12 +59,25 @@ export async function migrateParts(
 export async function withRegistry<T>(config: Config, work: (registry: Registry) => Promise<T>): Promise<T> {
   const store = await openStore(config);
   try {
-    return await work({
-      agents: postgresAgents(store.database),
-      audit: postgresAuditLog(store.database),
-    });
+    const agents = postgresAgents(store.database);
+    return await withTrail(config, store.database, (audit) => work({ agents, audit }));
   } finally {
     await store.close();
+  }
+}
+
+/** The trail of a command, which ends with its own checkpoint. */
+export async function withTrail<T>(
+  config: Config,
+  database: Database,
+  work: (audit: AuditLog) => Promise<T>,
+): Promise<T> {
+  const keys = await auditKeys(config.auditSigningKey, config.dataDir);
+  const trail = openTrail(postgresTrail(database), keys, console.error);
+  try {
+    return await work(trail);
+  } finally {
+    await trail.close();
   }
 }
 
@@ -160,14 +176,15 @@ export async function reconcileParts(
       ...sides,
       relationships: openFgaRelationships(client, stores),
       documents: postgresHolding(database),
-      audit: postgresAuditLog(database),
       guarded: config.guarded,
     };
-    const outcomes: (Reconciliation & { tenant: string })[] = [];
-    for (const tenant of await parts.ledger.tenants()) {
-      outcomes.push({ tenant, ...(await reconcile(parts, tenant, dryRun)) });
-    }
-    return outcomes;
+    return await withTrail(config, database, async (audit) => {
+      const outcomes: (Reconciliation & { tenant: string })[] = [];
+      for (const tenant of await parts.ledger.tenants()) {
+        outcomes.push({ tenant, ...(await reconcile({ ...parts, audit }, tenant, dryRun)) });
+      }
+      return outcomes;
+    });
   } finally {
     await store.close();
   }

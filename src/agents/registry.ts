@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Agents } from '../ports/agents.ts';
-import type { AuditLog, AuditRecord } from '../ports/audit.ts';
+import { type AuditLog, type AuditRecord, whoOf } from '../ports/audit.ts';
 import {
   type Agent,
   type AgentChange,
@@ -114,9 +114,7 @@ function audit(
   event: AuditRecord['event'],
   details: AuditRecord['details'],
 ): Promise<void> {
-  const { tenant, issuer, subject, actor } = by;
-  const who = { tenant, issuer, subject, ...(actor === undefined ? {} : { actor }) };
-  return audit.append({ ...who, decisionId: randomUUID(), event, details });
+  return audit.append({ ...whoOf(by), decisionId: randomUUID(), event, details });
 }
 
 function told(agent: Agent): AgentResponse {

@@ -1,3 +1,5 @@
+import type { Principal } from '../types/principal.ts';
+
 /** One decision. Names and numbers, never text: neither the query's nor a passage's. */
 export type AuditRecord = {
   readonly tenant: string;
@@ -10,12 +12,24 @@ export type AuditRecord = {
     | 'write_relationships'
     | 'write_agent'
     | 'delete_agent'
-    | 'reconcile';
+    | 'reconcile'
+    | 'erase_name';
   readonly issuer: string;
   readonly subject: string;
-  readonly actor?: string;
+  /** The agents that it went through, the one that asked first; empty where a person did so directly. */
+  readonly chain: readonly string[];
   readonly details: Readonly<Record<string, unknown>>;
 };
+
+/** Who a record is about, of a verified token. */
+export function whoOf({
+  tenant,
+  issuer,
+  subject,
+  actor,
+}: Principal): Pick<AuditRecord, 'tenant' | 'issuer' | 'subject' | 'chain'> {
+  return { tenant, issuer, subject, chain: actor === undefined ? [] : [actor] };
+}
 
 export interface AuditLog {
   /** Resolves once the record is durable; rejects with `audit_unavailable`, and then nothing may be released. */
@@ -24,6 +38,7 @@ export interface AuditLog {
 
 /** What `GET /v1/decisions/{id}` reads: a record by its random id, and no list of them. */
 export interface Decisions {
+  /** People by their names, where these are still known. */
   find(
     tenant: string,
     decisionId: string,

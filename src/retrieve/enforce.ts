@@ -19,6 +19,8 @@ export const MAX_CHECKED_DOCUMENTS = 10_000;
 const FIRST_ROUND = 50;
 /** Claims. */
 const JUDGED_AT_ONCE = 50;
+/** Documents asked about that the audit record names, best first; of those beyond it only the number. */
+export const MAX_RECORDED_CANDIDATES = 100;
 
 export type Enforcement = {
   readonly engine: Engine;
@@ -45,6 +47,8 @@ class Clearance {
   readonly watermark: string;
   /** How many documents were asked about; for the audit record only, for it tells of what may not be read. */
   readonly checked: number;
+  /** The first of them and what was said, for the audit record too. */
+  readonly asked: readonly Asked[];
   /** Why each document may be read, by its id, for each principal. */
   readonly reasons: ReadonlyMap<string, readonly Reason[]>;
 
@@ -57,6 +61,7 @@ class Clearance {
     this.certified = answer.certified;
     this.watermark = answer.watermark;
     this.checked = answer.checked;
+    this.asked = answer.asked;
     this.reasons = answer.reasons;
     Object.freeze(this);
   }
@@ -70,8 +75,15 @@ export type { Clearance };
 
 type Cleared = Pick<
   Clearance,
-  'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked' | 'reasons'
+  'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked' | 'asked' | 'reasons'
 >;
+
+/** A document that was asked about. Its verdict is the worst of all who must be able to read it. */
+export type Asked = {
+  readonly documentId: string;
+  readonly version: number;
+  readonly verdict: Verdict['kind'];
+};
 
 /** Of one principal. */
 export type Reason = { readonly claim: TupleKey; readonly by: Grounds };
@@ -98,6 +110,7 @@ export async function enforce(
   const watermark = search.watermark ?? (await relationships.watermark(principal.tenant));
   const judge = new Judge(engine, shortCuts, principal.tenant, signal);
   const taken: Judged[] = [];
+  const asked: Asked[] = [];
   let checked = 0;
   let exhausted = false;
 
@@ -111,6 +124,7 @@ export async function enforce(
     if (next.documents.length === 0) break;
     for await (const judged of judgedDocuments(judge, guarded, readers, next.documents)) {
       checked += judged.length;
+      asked.push(...judged.slice(0, MAX_RECORDED_CANDIDATES - asked.length).map(askedOf));
       taken.push(...takeAllowed(judged, k - taken.length));
       if (taken.length === k) break;
     }
@@ -136,6 +150,7 @@ export async function enforce(
     certified: shortfall === undefined && search.exact(),
     watermark,
     checked,
+    asked,
     reasons: new Map(taken.map((judged) => [judged.document.documentId, reasonsOf(judged)])),
   });
 }
@@ -217,6 +232,12 @@ function takeAllowed(judged: readonly Judged[], wanted: number): readonly Judged
     );
   }
   return taken;
+}
+
+function askedOf({ document: { documentId, version }, verdicts }: Judged): Asked {
+  const kinds = verdicts.map(({ kind }) => kind);
+  const verdict = (['denied', 'undetermined'] as const).find((kind) => kinds.includes(kind)) ?? 'allowed';
+  return { documentId, version, verdict };
 }
 
 function reasonsOf({ claims, verdicts }: Judged): readonly Reason[] {

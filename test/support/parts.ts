@@ -2,13 +2,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WritePath } from '../../ingest/ingest.ts';
+import { auditKeys } from '../../src/adapters/audit-keys.ts';
 import { embeddedEngine } from '../../src/adapters/embedded-engine/embedded-engine.ts';
 import { developmentIdentity, type TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
 import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
 import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
 import { postgresAgents } from '../../src/adapters/postgres/agents.ts';
-import { postgresAuditLog, postgresDecisions } from '../../src/adapters/postgres/audit.ts';
+import { postgresDecisions, postgresTrail } from '../../src/adapters/postgres/audit.ts';
 import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
 import { useEmbeddingSpace } from '../../src/adapters/postgres/embedding-space.ts';
@@ -20,6 +21,8 @@ import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import type { Registry } from '../../src/agents/registry.ts';
 import { membersBy } from '../../src/audience/members.ts';
+import { queryHasher } from '../../src/audit/keys.ts';
+import { openTrail } from '../../src/audit/trail.ts';
 import { readConfig } from '../../src/config.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
@@ -47,7 +50,10 @@ export async function openParts(dsl?: string): Promise<Parts> {
   const defaultModel = join(import.meta.dirname, '../../models/default.fga');
   const model = modelFromDsl(dsl ?? (await readFile(defaultModel, 'utf8')));
   const relationships = postgresRelationships(database);
-  const shared = { audit: postgresAuditLog(database), relationships, guarded: config.guarded };
+  const keys = await auditKeys(undefined, dataDir);
+  const trail = openTrail(postgresTrail(database), keys, () => {});
+  const permissions = permissionIndex(model, config.guarded, relationships);
+  const shared = { audit: trail, relationships, guarded: config.guarded };
   return {
     database,
     registry: { agents: postgresAgents(database), audit: shared.audit },
@@ -55,13 +61,14 @@ export async function openParts(dsl?: string): Promise<Parts> {
       ...shared,
       identity: developmentIdentity(await developmentKeys(dataDir)),
       sessions: postgresSessions(database),
-      index: postgresCandidateIndex(
-        database,
-        embeddings,
-        permissionIndex(model, config.guarded, relationships),
-      ),
+      index: postgresCandidateIndex(database, embeddings, permissions),
       engine: embeddedEngine(model, relationships),
       passages: postgresPassages(database),
+      evidence: {
+        queryHash: queryHasher(keys),
+        modelId: async () => 'model',
+        chains: (tenant, claims) => permissions.reasons.chains(tenant, claims),
+      },
       decisions: postgresDecisions(database),
       members: membersBy(model, relationships),
     },
@@ -76,6 +83,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
     token: (subject, more = {}) =>
       developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more }),
     async close() {
+      await trail.close();
       await database.close();
       await store.close();
       await rm(dataDir, { recursive: true, force: true });

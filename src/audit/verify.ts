@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import type { FoundCheckpoint, FoundRecord, TrailArchive } from '../ports/audit-store.ts';
+import { type Checkpoint, checkpoint, trailRecord } from '../types/audit-trail.ts';
+import { hashOf } from './canonical.ts';
+import type { PublicKeys } from './keys.ts';
+import { type CheckedRecord, type Rule, trailRules } from './rules.ts';
+
+export type Pruning = NonNullable<Checkpoint['pruned']> & { readonly at: string };
+
+export type Verification = {
+  readonly records: number;
+  readonly segments: number;
+  readonly checkpoints: number;
+  /** When the last checkpoint was signed; what was cut since is not missed. */
+  readonly lastCheckpoint: string | undefined;
+  /** Records that no checkpoint covers yet: signed, but a cut among them would not be found. */
+  readonly since: number;
+  readonly pruned: readonly Pruning[];
+  /** The first of them, and how many there are. */
+  readonly problems: readonly string[];
+  readonly problemCount: number;
+};
+
+const MOST_TOLD = 100;
+
+/** Holds a trail against every rule. Reads it once, whatever its size. */
+export class Verifier {
+  readonly #rules: readonly ReturnType<Rule>[];
+  readonly #problems: string[] = [];
+  readonly #pruned: Pruning[] = [];
+  readonly #segments = new Set<string>();
+  readonly #covered = new Map<string, number>();
+  #problemCount = 0;
+  #records = 0;
+  #checkpoints = 0;
+  #since = 0;
+  #last: string | undefined;
+
+  constructor(tenant: string, trusted: PublicKeys, rules: Readonly<Record<string, Rule>> = trailRules) {
+    const context = { tenant, trusted, report: (problem: string) => this.report(problem) };
+    this.#rules = Object.values(rules).map((rule) => rule(context));
+  }
+
+  report(problem: string): void {
+    this.#problemCount += 1;
+    if (this.#problems.length < MOST_TOLD) this.#problems.push(problem);
+  }
+
+  /** All of them before the first record, by their numbers. */
+  checkpoint({ value, key, signature }: FoundCheckpoint): void {
+    this.#checkpoints += 1;
+    const parsed = checkpoint.safeParse(value);
+    if (!parsed.success) {
+      this.report(`what stands as checkpoint ${this.#checkpoints} is none: ${z.prettifyError(parsed.error)}`);
+      return;
+    }
+    const signed = { value: parsed.data, key, signature };
+    for (const { segment, position } of [...parsed.data.open, ...parsed.data.closed])
+      this.#covered.set(segment, position);
+    const { pruned, at } = parsed.data;
+    if (pruned !== undefined) this.#pruned.push({ ...pruned, at });
+    this.#last = at;
+    for (const rule of this.#rules) rule.checkpoint?.(signed);
+  }
+
+  /** By segment and position. */
+  record({ record, ...rest }: FoundRecord): void {
+    this.#records += 1;
+    const parsed = trailRecord.safeParse(record);
+    if (!parsed.success) {
+      this.report(`what stands as record ${this.#records} is none: ${z.prettifyError(parsed.error)}`);
+      return;
+    }
+    const checked: CheckedRecord = { ...rest, record: parsed.data, hash: hashOf(parsed.data) };
+    const { segment, position } = parsed.data;
+    this.#segments.add(segment);
+    if (position > (this.#covered.get(segment) ?? 0)) this.#since += 1;
+    for (const rule of this.#rules) rule.record?.(checked);
+  }
+
+  end(): Verification {
+    for (const rule of this.#rules) rule.end?.();
+    return {
+      records: this.#records,
+      segments: this.#segments.size,
+      checkpoints: this.#checkpoints,
+      lastCheckpoint: this.#last,
+      since: this.#since,
+      pruned: this.#pruned,
+      problems: this.#problems,
+      problemCount: this.#problemCount,
+    };
+  }
+}
+
+/** The trail of a tenant as the store has it. */
+export async function verifyTrail(
+  archive: Pick<TrailArchive, 'checkpoints' | 'records'>,
+  tenant: string,
+  trusted: PublicKeys,
+  rules: Readonly<Record<string, Rule>> = trailRules,
+): Promise<Verification> {
+  const verifier = new Verifier(tenant, trusted, rules);
+  // Checkpoints first: of records that are written meanwhile none speaks yet.
+  for await (const found of archive.checkpoints(tenant)) verifier.checkpoint(found);
+  for await (const found of archive.records(tenant)) verifier.record(found);
+  return verifier.end();
+}
