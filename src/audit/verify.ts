@@ -7,12 +7,15 @@ import { type CheckedRecord, type Rule, trailRules } from './rules.ts';
 
 export type Pruning = NonNullable<Checkpoint['pruned']> & { readonly at: string };
 
+/** A checkpoint as who keeps it elsewhere knows it. */
+export type Mark = { readonly number: number; readonly hash: string; readonly at: string };
+
 export type Verification = {
   readonly records: number;
   readonly segments: number;
   readonly checkpoints: number;
-  /** When the last checkpoint was signed; what was cut since is not missed. */
-  readonly lastCheckpoint: string | undefined;
+  /** What was cut since it was signed is not missed. */
+  readonly lastCheckpoint: Mark | undefined;
   /** Records that no checkpoint covers yet: signed, but a cut among them would not be found. */
   readonly since: number;
   readonly pruned: readonly Pruning[];
@@ -34,7 +37,7 @@ export class Verifier {
   #records = 0;
   #checkpoints = 0;
   #since = 0;
-  #last: string | undefined;
+  #last: Mark | undefined;
 
   constructor(tenant: string, trusted: PublicKeys, rules: Readonly<Record<string, Rule>> = trailRules) {
     const context = { tenant, trusted, report: (problem: string) => this.report(problem) };
@@ -59,23 +62,25 @@ export class Verifier {
       this.#covered.set(segment, position);
     const { pruned, at } = parsed.data;
     if (pruned !== undefined) this.#pruned.push({ ...pruned, at });
-    this.#last = at;
+    this.#last = { number: parsed.data.number, hash: hashOf(parsed.data), at };
     for (const rule of this.#rules) rule.checkpoint?.(signed);
   }
 
-  /** By segment and position. */
-  record({ record, ...rest }: FoundRecord): void {
+  /** By segment and position. Whether a checkpoint covers it. */
+  record({ record, ...rest }: FoundRecord): boolean {
     this.#records += 1;
     const parsed = trailRecord.safeParse(record);
     if (!parsed.success) {
       this.report(`what stands as record ${this.#records} is none: ${z.prettifyError(parsed.error)}`);
-      return;
+      return true;
     }
     const checked: CheckedRecord = { ...rest, record: parsed.data, hash: hashOf(parsed.data) };
     const { segment, position } = parsed.data;
     this.#segments.add(segment);
-    if (position > (this.#covered.get(segment) ?? 0)) this.#since += 1;
+    const covered = position <= (this.#covered.get(segment) ?? 0);
+    if (!covered) this.#since += 1;
     for (const rule of this.#rules) rule.record?.(checked);
+    return covered;
   }
 
   end(): Verification {
@@ -93,16 +98,22 @@ export class Verifier {
   }
 }
 
-/** The trail of a tenant as the store has it. */
+/** The trail of a tenant as the store has it. `earlier`: a checkpoint of before, which has to be in it still. */
 export async function verifyTrail(
   archive: Pick<TrailArchive, 'checkpoints' | 'records'>,
   tenant: string,
   trusted: PublicKeys,
   rules: Readonly<Record<string, Rule>> = trailRules,
+  earlier?: Mark,
 ): Promise<Verification> {
   const verifier = new Verifier(tenant, trusted, rules);
+  let kept = earlier === undefined;
   // Checkpoints first: of records that are written meanwhile none speaks yet.
-  for await (const found of archive.checkpoints(tenant)) verifier.checkpoint(found);
+  for await (const found of archive.checkpoints(tenant)) {
+    verifier.checkpoint(found);
+    kept ||= hashOf(found.value) === earlier?.hash;
+  }
+  if (!kept) verifier.report(`checkpoint ${earlier?.number} of ${earlier?.at} is not in it any more`);
   for await (const found of archive.records(tenant)) verifier.record(found);
   return verifier.end();
 }

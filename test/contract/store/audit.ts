@@ -1,11 +1,11 @@
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { postgresDecisions, postgresTrail } from '../../../src/adapters/postgres/audit.ts';
 import { postgresArchive } from '../../../src/adapters/postgres/audit-archive.ts';
-import { type AuditKeys, thumbprint } from '../../../src/audit/keys.ts';
 import { openTrail, type Trail } from '../../../src/audit/trail.ts';
 import { verifyTrail } from '../../../src/audit/verify.ts';
 import type { AuditRecord } from '../../../src/ports/audit.ts';
+import { newKeys } from '../../audit/keys.ts';
 import { newTenant, type Store } from './stores.ts';
 
 const record = (tenant = newTenant(), subject = 'user:anne'): AuditRecord => ({
@@ -17,12 +17,6 @@ const record = (tenant = newTenant(), subject = 'user:anne'): AuditRecord => ({
   chain: ['agent:bot'],
   details: { released: ['a'], reasons: { a: [{ by: [`${subject} viewer document:a`] }] } },
 });
-
-export function newKeys(): AuditKeys {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const id = thumbprint(publicKey);
-  return { signing: { id, key: privateKey }, trusted: new Map([[id, publicKey]]) };
-}
 
 const keys = newKeys();
 
