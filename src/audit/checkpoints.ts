@@ -32,7 +32,7 @@ export class Checkpoints {
 
   /** For each tenant that needs one. What fails for one is tried again the next time. */
   async write(onError: (error: unknown) => void): Promise<void> {
-    for (const [tenant, noted] of [...this.#noted]) {
+    for (const [tenant, noted] of Array.from(this.#noted)) {
       this.#noted.delete(tenant);
       try {
         await this.#writeOne(tenant, [...noted.values()]);

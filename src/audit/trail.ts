@@ -122,7 +122,7 @@ export function openTrail(store: TrailStore, keys: AuditKeys, onError: (error: u
     append,
     async close() {
       await loop.stop();
-      while (writing !== undefined) await writing;
+      await writing;
       for (const [tenant, head] of segments) checkpoints.note(tenant, { head, ended: true });
       await checkpoints.write(onError);
     },

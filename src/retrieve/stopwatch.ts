@@ -1,6 +1,6 @@
 /** How long each step has taken, in milliseconds to a tenth: for the audit record. */
 export function stopwatch(): {
-  lap(step: string): void;
+  readonly lap: (step: string) => void;
   readonly durations: Readonly<Record<string, number>>;
 } {
   const durations: Record<string, number> = {};
