@@ -34,11 +34,13 @@ CREATE TABLE audit_checkpoints (
   PRIMARY KEY (tenant, number)
 );
 
--- Whom the pseudonyms in the trail stand for. A row that is taken away leaves the trail as it is.
+-- Whom the pseudonyms in the trail stand for. A pseudonym is made of its name and a random salt, so no other name can be put in its
+-- place; and a row that is taken away leaves the trail as it is, with a pseudonym that no guess of a name leads to.
 CREATE TABLE audit_names (
   tenant    text NOT NULL,
   name      text NOT NULL,
   pseudonym text NOT NULL UNIQUE,
+  salt      text NOT NULL,
   PRIMARY KEY (tenant, name)
 );
 

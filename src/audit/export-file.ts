@@ -31,7 +31,7 @@ const line = z.discriminatedUnion('kind', [
     key: z.string().nullable(),
     signature: z.string().nullable(),
   }),
-  z.strictObject({ kind: z.literal('name'), pseudonym: z.string(), name: z.string() }),
+  z.strictObject({ kind: z.literal('name'), name: z.string(), pseudonym: z.string(), salt: z.string() }),
   z.strictObject({
     kind: z.literal('seal'),
     /** Before it. */
@@ -109,6 +109,7 @@ export async function verifyExport(
       verifier = new Verifier(read.tenant, trusted, isWhole(read) ? rules : {});
     } else if (read.kind === 'checkpoint') verifier.checkpoint({ ...read, value: read.checkpoint });
     else if (read.kind === 'record') verifier.record(read);
+    else verifier.person(read);
   }
   if (file.seal && !sealed) verifier.report('it ends without a seal: its end is missing');
   return { ...verifier.end(), head };

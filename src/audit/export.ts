@@ -1,7 +1,7 @@
 import type { FoundRecord, TrailArchive } from '../ports/audit-store.ts';
 import { type TrailRecord, trailRecord } from '../types/audit-trail.ts';
 import { batches } from '../types/batches.ts';
-import { pseudonymsIn, withPeople } from '../types/people.ts';
+import { namesOf, pseudonymsIn, withPeople } from '../types/people.ts';
 import { checkpointAll } from './archive.ts';
 import { type ExportHead, ExportWriter, isWhole } from './export-file.ts';
 import type { AuditKeys } from './keys.ts';
@@ -44,8 +44,10 @@ export async function* exportTrail(
     yield writer.line({ kind: 'record', record, key, signature });
   }
   for (const some of batches([...pseudonyms].toSorted(), PAGE)) {
-    for (const [pseudonym, name] of await archive.names(tenant, some))
-      yield writer.line({ kind: 'name', pseudonym, name });
+    for (const person of await archive.known(tenant, some)) {
+      verifier.person(person);
+      yield writer.line({ kind: 'name', ...person });
+    }
   }
   const found = verifier.end();
   yield writer.seal(keys, found.problemCount);
@@ -65,7 +67,7 @@ export async function* exportOcsf(
   for await (const found of archive.checkpoints(tenant)) verifier.checkpoint(found);
   let page: TrailRecord[] = [];
   const events = async () => {
-    const names = await archive.names(tenant, [...pseudonymsIn(page)]);
+    const names = namesOf(tenant, await archive.known(tenant, [...pseudonymsIn(page)]));
     const lines = page.map((record) => `${JSON.stringify(ocsfEvent(record, withNames(names)))}\n`);
     page = [];
     return lines;

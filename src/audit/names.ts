@@ -1,6 +1,6 @@
 import type { AuditRecord } from '../ports/audit.ts';
 import type { TrailStore } from '../ports/audit-store.ts';
-import { newPseudonym, peopleIn } from '../types/people.ts';
+import { isPerson, newPerson, peopleIn } from '../types/people.ts';
 
 /** Beyond it all are looked up again. */
 const MOST_KNOWN = 100_000;
@@ -22,11 +22,14 @@ export class Names {
       if (this.#known.size + unknown.length > MOST_KNOWN) this.#known.clear();
       const proposed = people
         .filter((person) => !this.#known.has(keyOf(person)))
-        .map((person) => ({ ...person, proposed: newPseudonym() }));
-      const pseudonyms = await this.#store.pseudonyms(proposed);
-      for (const [i, person] of proposed.entries()) {
-        const pseudonym = pseudonyms[i];
-        if (pseudonym !== undefined) this.#known.set(keyOf(person), pseudonym);
+        .map(({ tenant, name }) => ({ tenant, ...newPerson(tenant, name) }));
+      const found = await this.#store.people(proposed);
+      for (const [i, { tenant, name }] of proposed.entries()) {
+        const person = found[i];
+        if (person?.name !== name || !isPerson(tenant, person)) {
+          throw new Error(`AUDIT NAMES CHANGED: a pseudonym of tenant ${tenant} was given to somebody else`);
+        }
+        this.#known.set(keyOf({ tenant, name }), person.pseudonym);
       }
     }
     const byTenant = Map.groupBy(people, ({ tenant }) => tenant);
@@ -43,13 +46,13 @@ export class Names {
   }
 }
 
-type Person = { readonly tenant: string; readonly name: string };
+type Named = { readonly tenant: string; readonly name: string };
 
-const keyOf = ({ tenant, name }: Person): string => `${tenant} ${name}`;
+const keyOf = ({ tenant, name }: Named): string => `${tenant} ${name}`;
 
 /** In one order, whoever asks: two copies that name the same people don't wait for each other in a circle. */
-function named(records: readonly AuditRecord[]): readonly Person[] {
-  const all = new Map<string, Person>();
+function named(records: readonly AuditRecord[]): readonly Named[] {
+  const all = new Map<string, Named>();
   for (const { tenant, subject, chain, details } of records) {
     for (const name of peopleIn([subject, chain, details])) {
       const person = { tenant, name };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { FoundCheckpoint, FoundRecord, TrailArchive } from '../ports/audit-store.ts';
 import { type Checkpoint, checkpoint, trailRecord } from '../types/audit-trail.ts';
+import { isPerson, type Person } from '../types/people.ts';
 import { hashOf } from './canonical.ts';
 import type { PublicKeys } from './keys.ts';
 import { type CheckedRecord, type Rule, trailRules } from './rules.ts';
@@ -28,6 +29,7 @@ const MOST_TOLD = 100;
 
 /** Holds a trail against every rule. Reads it once, whatever its size. */
 export class Verifier {
+  readonly #tenant: string;
   readonly #rules: readonly ReturnType<Rule>[];
   readonly #problems: string[] = [];
   readonly #pruned: Pruning[] = [];
@@ -40,6 +42,7 @@ export class Verifier {
   #last: Mark | undefined;
 
   constructor(tenant: string, trusted: PublicKeys, rules: Readonly<Record<string, Rule>> = trailRules) {
+    this.#tenant = tenant;
     const context = { tenant, trusted, report: (problem: string) => this.report(problem) };
     this.#rules = Object.values(rules).map((rule) => rule(context));
   }
@@ -83,6 +86,12 @@ export class Verifier {
     return covered;
   }
 
+  /** A pseudonym is fit for one name only. */
+  person(person: Person): void {
+    if (!isPerson(this.#tenant, person))
+      this.report(`${person.pseudonym} is not what ${person.name} was called`);
+  }
+
   end(): Verification {
     for (const rule of this.#rules) rule.end?.();
     return {
@@ -100,7 +109,7 @@ export class Verifier {
 
 /** The trail of a tenant as the store has it. `earlier`: a checkpoint of before, which has to be in it still. */
 export async function verifyTrail(
-  archive: Pick<TrailArchive, 'checkpoints' | 'records'>,
+  archive: Pick<TrailArchive, 'checkpoints' | 'records' | 'everyone'>,
   tenant: string,
   trusted: PublicKeys,
   rules: Readonly<Record<string, Rule>> = trailRules,
@@ -115,5 +124,6 @@ export async function verifyTrail(
   }
   if (!kept) verifier.report(`checkpoint ${earlier?.number} of ${earlier?.at} is not in it any more`);
   for await (const found of archive.records(tenant)) verifier.record(found);
+  for await (const person of archive.everyone(tenant)) verifier.person(person);
   return verifier.end();
 }

@@ -1,4 +1,5 @@
 import type { Checkpoint, Signed, TrailRecord } from '../types/audit-trail.ts';
+import type { Person } from '../types/people.ts';
 
 /** A record beside what the store keeps apart from it, to look it up by. */
 export type StoredRecord = Signature & { readonly record: TrailRecord; readonly columns: StoredColumns };
@@ -27,10 +28,8 @@ export interface TrailStore {
    * where it is later than `until`.
    */
   add(records: readonly StoredRecord[], pseudonyms: readonly string[], until: Date): Promise<boolean>;
-  /** The pseudonym of each, in their order; who has none gets the one proposed. */
-  pseudonyms(
-    people: readonly { readonly tenant: string; readonly name: string; readonly proposed: string }[],
-  ): Promise<readonly string[]>;
+  /** Each as they are known, in their order; who is not is known as proposed from now on. */
+  people(proposed: readonly (Person & { readonly tenant: string })[]): Promise<readonly Person[]>;
   lastCheckpoint(tenant: string): Promise<Signed<Checkpoint> | undefined>;
   /** False where there is one of that number. */
   addCheckpoint(signed: Signed<Checkpoint>): Promise<boolean>;
@@ -49,8 +48,10 @@ export interface TrailArchive extends TrailStore {
   /** By segment and position. */
   records(tenant: string): AsyncIterable<FoundRecord>;
   segments(tenant: string): Promise<readonly SegmentSum[]>;
-  /** Those that are still known, by pseudonym. */
-  names(tenant: string, pseudonyms: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Those among them who are still known. */
+  known(tenant: string, pseudonyms: readonly string[]): Promise<readonly Person[]>;
+  /** Everyone who is still known, by name. */
+  everyone(tenant: string): AsyncIterable<Person>;
   pseudonymOf(tenant: string, name: string): Promise<string | undefined>;
   forget(tenant: string, pseudonym: string): Promise<void>;
   removeSegments(tenant: string, segments: readonly string[]): Promise<void>;

@@ -1,12 +1,31 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 
 /** A person as the engine knows them, alone or within a relationship; not `user:*`, who is nobody in particular. */
 const PERSON = /(?<!\S)user:(?!\*(?![^\s#]))[^\s#]+/gu;
 const PSEUDONYM = /(?<!\S)person:[\w-]{22}(?![^\s#])/gu;
 
-/** Random, so that it tells nothing once nobody keeps whom it stands for. */
-export function newPseudonym(): string {
-  return `person:${randomBytes(16).toString('base64url')}`;
+/** Whom a pseudonym stands for, and what shows that it does. */
+export type Person = { readonly name: string; readonly pseudonym: string; readonly salt: string };
+
+/** Fit for no other name, and telling nothing of this one to who has not the salt. */
+export function newPerson(tenant: string, name: string): Person {
+  const salt = randomBytes(16).toString('base64url');
+  return { name, salt, pseudonym: pseudonymOf(tenant, name, salt) };
+}
+
+export function isPerson(tenant: string, { name, pseudonym, salt }: Person): boolean {
+  return pseudonymOf(tenant, name, salt) === pseudonym;
+}
+
+/** By pseudonym, of those that are what they say. */
+export function namesOf(tenant: string, people: readonly Person[]): ReadonlyMap<string, string> {
+  const real = people.filter((person) => isPerson(tenant, person));
+  return new Map(real.map(({ name, pseudonym }) => [pseudonym, name]));
+}
+
+function pseudonymOf(tenant: string, name: string, salt: string): string {
+  const mac = createHmac('sha256', Buffer.from(salt, 'base64url')).update(`${tenant} ${name}`).digest();
+  return `person:${mac.subarray(0, 16).toString('base64url')}`;
 }
 
 export function peopleIn(value: unknown): ReadonlySet<string> {

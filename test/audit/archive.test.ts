@@ -126,6 +126,23 @@ describe('a name that is erased', () => {
     expect(ocsf.join('')).not.toContain('user:anne');
   });
 
+  it('can not be made another', async () => {
+    archive.rename('user:anne', 'user:eve');
+    expect(await verified()).toMatchObject({
+      problems: [expect.stringMatching(/is not what user:eve was called$/)],
+    });
+    const { lines, found } = await exported(archive, keys);
+    expect(found?.problemCount).toBe(1);
+    expect((await verifyExport(lines, keys.trusted)).problems).toContainEqual(
+      expect.stringMatching(/user:eve/),
+    );
+    const ocsf = await collect(exportOcsf(archive, keys, TENANT, { holds: 'all' }, () => {}));
+    expect(ocsf.join('')).not.toMatch(/user:(anne|eve)/);
+    const trail = openTrail(archive, keys, () => {});
+    await expect(trail.append(recordOf('user:anne'))).rejects.toMatchObject({ code: 'audit_unavailable' });
+    await trail.close();
+  });
+
   it('has to be there', async () => {
     await expect(erase('user:nobody')).rejects.toThrow('has nobody of the name user:nobody');
   });
@@ -209,7 +226,7 @@ describe('a copy of the service', () => {
 
   it('releases nothing where the names can not be kept', async () => {
     const trail = openTrail(
-      { ...archiveParts(), pseudonyms: () => Promise.reject(new Error('down')) },
+      { ...archiveParts(), people: () => Promise.reject(new Error('down')) },
       keys,
       () => {},
     );
@@ -219,7 +236,7 @@ describe('a copy of the service', () => {
 
   const archiveParts = () => ({
     add: archive.add.bind(archive),
-    pseudonyms: archive.pseudonyms.bind(archive),
+    people: archive.people.bind(archive),
     lastCheckpoint: archive.lastCheckpoint.bind(archive),
     addCheckpoint: archive.addCheckpoint.bind(archive),
     tip: archive.tip.bind(archive),

@@ -1,5 +1,6 @@
 import type { FoundRecord, StoredRecord, TrailArchive } from '../../src/ports/audit-store.ts';
 import type { Checkpoint, Signed } from '../../src/types/audit-trail.ts';
+import type { Person } from '../../src/types/people.ts';
 
 /** What a tampered archive is made of, and put together again. */
 export type Rows = {
@@ -11,21 +12,21 @@ export type Rows = {
 /** An archive in memory, of one tenant, whose rows can be tampered with; `postgresArchive` is held to the same by its contract. */
 export class MemoryArchive implements TrailArchive {
   rows: Rows = { records: [], checkpoints: [] };
-  readonly known = new Map<string, string>();
+  readonly #people = new Map<string, Person>();
 
   async add(records: readonly StoredRecord[], pseudonyms: readonly string[]): Promise<boolean> {
     await Promise.resolve();
-    if (!pseudonyms.every((pseudonym) => [...this.known.values()].includes(pseudonym))) return false;
+    if ((await this.known('', pseudonyms)).length !== pseudonyms.length) return false;
     const all = [...this.rows.records, ...structuredClone(records)];
     this.rows = { ...this.rows, records: all.toSorted(bySegment) };
     return true;
   }
 
-  async pseudonyms(people: readonly { readonly name: string; readonly proposed: string }[]) {
-    return people.map(({ name, proposed }) => {
-      const pseudonym = this.known.get(name) ?? proposed;
-      this.known.set(name, pseudonym);
-      return pseudonym;
+  async people(proposed: readonly Person[]): Promise<readonly Person[]> {
+    return proposed.map(({ name, pseudonym, salt }) => {
+      const person = this.#people.get(name) ?? { name, pseudonym, salt };
+      this.#people.set(name, person);
+      return person;
     });
   }
 
@@ -68,20 +69,26 @@ export class MemoryArchive implements TrailArchive {
     });
   }
 
-  async names(_tenant: string, pseudonyms: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    return new Map(
-      [...this.known].flatMap(([name, pseudonym]) =>
-        pseudonyms.includes(pseudonym) ? [[pseudonym, name]] : [],
-      ),
-    );
+  async known(_tenant: string, pseudonyms: readonly string[]): Promise<readonly Person[]> {
+    return [...this.#people.values()].filter(({ pseudonym }) => pseudonyms.includes(pseudonym));
+  }
+
+  async *everyone(): AsyncGenerator<Person> {
+    yield* this.#people.values();
+  }
+
+  /** As an owner of the database can. */
+  rename(name: string, other: string): void {
+    const person = this.#people.get(name);
+    if (person !== undefined) this.#people.set(name, { ...person, name: other });
   }
 
   async pseudonymOf(_tenant: string, name: string): Promise<string | undefined> {
-    return this.known.get(name);
+    return this.#people.get(name)?.pseudonym;
   }
 
   async forget(_tenant: string, pseudonym: string): Promise<void> {
-    for (const [name, known] of this.known) if (known === pseudonym) this.known.delete(name);
+    for (const [name, known] of this.#people) if (known.pseudonym === pseudonym) this.#people.delete(name);
   }
 
   async removeSegments(_tenant: string, segments: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { StoredColumns, TrailArchive } from '../../ports/audit-store.ts';
-import { namesOf, postgresTrail } from './audit.ts';
+import type { Person } from '../../types/people.ts';
+import { knownAmong, postgresTrail } from './audit.ts';
 import type { Database } from './database.ts';
 
 /** Records that are read at a time. */
@@ -71,7 +72,20 @@ export function postgresArchive(database: Database): TrailArchive {
       return rows;
     },
 
-    names: (tenant, pseudonyms) => namesOf(database, tenant, pseudonyms),
+    known: (tenant, pseudonyms) => knownAmong(database, tenant, pseudonyms),
+
+    async *everyone(tenant) {
+      for (let after = ''; ; ) {
+        const { rows } = await database.query<Person>(
+          `SELECT name, pseudonym, salt FROM audit_names WHERE tenant = $1 AND name COLLATE "C" > $2
+           ORDER BY name COLLATE "C" LIMIT ${PAGE}`,
+          [tenant, after],
+        );
+        yield* rows;
+        if (rows.length < PAGE) return;
+        after = rows.at(-1)?.name ?? '';
+      }
+    },
 
     async pseudonymOf(tenant, name) {
       const { rows } = await database.query<{ pseudonym: string }>(

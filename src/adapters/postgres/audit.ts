@@ -1,7 +1,7 @@
 import type { AuditRecord, Decisions } from '../../ports/audit.ts';
 import type { TrailStore } from '../../ports/audit-store.ts';
 import type { Checkpoint, Signed } from '../../types/audit-trail.ts';
-import { pseudonymsIn, withPeople } from '../../types/people.ts';
+import { namesOf, type Person, pseudonymsIn, withPeople } from '../../types/people.ts';
 import type { Database } from './database.ts';
 
 /** What the service's role may do: add, and read back no record. */
@@ -32,25 +32,30 @@ export function postgresTrail(database: Database): TrailStore {
       return rowCount === records.length;
     },
 
-    async pseudonyms(people) {
-      const found = new Map<string, string>();
+    async people(proposed) {
+      const found = new Map<string, Person>();
       const keyOf = (tenant: string, name: string) => `${tenant} ${name}`;
       // What another copy adds at the same moment is seen the next time.
-      while (found.size < people.length) {
-        const { rows } = await database.prepared<{ tenant: string; name: string; pseudonym: string }>(
-          `WITH wanted AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS w(tenant, name, pseudonym)),
-             made AS (INSERT INTO audit_names SELECT * FROM wanted ON CONFLICT (tenant, name) DO NOTHING RETURNING *)
-           SELECT tenant, name, pseudonym FROM made
-           UNION ALL SELECT n.tenant, n.name, n.pseudonym FROM audit_names n JOIN wanted w USING (tenant, name)`,
+      while (found.size < proposed.length) {
+        const { rows } = await database.prepared<Person & { tenant: string }>(
+          `WITH wanted AS (
+             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w(tenant, name, pseudonym, salt)
+           ), made AS (
+             INSERT INTO audit_names (tenant, name, pseudonym, salt) SELECT * FROM wanted
+             ON CONFLICT (tenant, name) DO NOTHING RETURNING tenant, name, pseudonym, salt
+           )
+           SELECT * FROM made
+           UNION ALL SELECT n.tenant, n.name, n.pseudonym, n.salt FROM audit_names n JOIN wanted w USING (tenant, name)`,
           [
-            people.map(({ tenant }) => tenant),
-            people.map(({ name }) => name),
-            people.map(({ proposed }) => proposed),
+            proposed.map(({ tenant }) => tenant),
+            proposed.map(({ name }) => name),
+            proposed.map(({ pseudonym }) => pseudonym),
+            proposed.map(({ salt }) => salt),
           ],
         );
-        for (const { tenant, name, pseudonym } of rows) found.set(keyOf(tenant, name), pseudonym);
+        for (const { tenant, ...person } of rows) found.set(keyOf(tenant, person.name), person);
       }
-      return people.map(({ tenant, name }) => found.get(keyOf(tenant, name)) ?? '');
+      return proposed.flatMap(({ tenant, name }) => found.get(keyOf(tenant, name)) ?? []);
     },
 
     async lastCheckpoint(tenant) {
@@ -101,7 +106,8 @@ export function postgresDecisions(database: Database): Decisions {
       );
       const [found] = rows;
       if (found === undefined) return undefined;
-      const names = await namesOf(database, tenant, [...pseudonymsIn(found.record)]);
+      const known = await knownAmong(database, tenant, [...pseudonymsIn(found.record)]);
+      const names = namesOf(tenant, known);
       const { event, issuer, subject, actor, chain, details } = withPeople(found.record, names) as Stored;
       const before = actor === undefined ? [] : [actor];
       return { at: found.at, event, issuer, subject, chain: chain ?? before, details };
@@ -109,15 +115,15 @@ export function postgresDecisions(database: Database): Decisions {
   };
 }
 
-export async function namesOf(
+export async function knownAmong(
   database: Database,
   tenant: string,
   pseudonyms: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  if (pseudonyms.length === 0) return new Map();
-  const { rows } = await database.query<{ name: string; pseudonym: string }>(
-    `SELECT name, pseudonym FROM audit_names WHERE tenant = $1 AND pseudonym = ANY($2::text[])`,
+): Promise<readonly Person[]> {
+  if (pseudonyms.length === 0) return [];
+  const { rows } = await database.query<Person>(
+    `SELECT name, pseudonym, salt FROM audit_names WHERE tenant = $1 AND pseudonym = ANY($2::text[]) ORDER BY name`,
     [tenant, pseudonyms],
   );
-  return new Map(rows.map(({ name, pseudonym }) => [pseudonym, name]));
+  return rows;
 }
