@@ -30,6 +30,18 @@ export class Checkpoints {
     this.#of(tenant).set(own.head.segment, own);
   }
 
+  /** The last one's number, as far as this copy knows: looked up once. */
+  async numberOf(tenant: string): Promise<number> {
+    const known = this.#numbers.get(tenant);
+    if (known !== undefined) return known;
+    const last = await this.#store.lastCheckpoint(tenant);
+    // One that nobody vouches for is told of when the next is written.
+    const real = last !== undefined && problemOf(this.#keys, last) === undefined;
+    const number = real ? last.value.number : 0;
+    this.#numbers.set(tenant, number);
+    return number;
+  }
+
   /** For each tenant that needs one. What fails for one is tried again the next time. */
   async write(onError: (error: unknown) => void): Promise<void> {
     for (const [tenant, noted] of Array.from(this.#noted)) {
@@ -153,10 +165,18 @@ export async function addCheckpoint(
 }
 
 /** What goes on from a checkpoint vouches for it. */
-function requireTrusted({ trusted }: AuditKeys, { value, key, signature }: Signed<Checkpoint>): void {
-  const problem = signatureProblem(trusted, 'checkpoint', hashOf(value), { key, signature });
+function requireTrusted(keys: AuditKeys, signed: Signed<Checkpoint>): void {
+  const problem = problemOf(keys, signed);
   if (problem === undefined) return;
+  const { tenant, number } = signed.value;
   throw new Error(
-    `The audit trail of tenant ${value.tenant} can't go on: its checkpoint ${value.number} ${problem}. Give every copy the same AUDIT_SIGNING_KEY, with the keys before it; if they have it, run "clearance audit verify".`,
+    `The audit trail of tenant ${tenant} can't go on: its checkpoint ${number} ${problem}. Give every copy the same AUDIT_SIGNING_KEY, with the keys before it; if they have it, run "clearance audit verify".`,
   );
+}
+
+function problemOf(
+  { trusted }: AuditKeys,
+  { value, key, signature }: Signed<Checkpoint>,
+): string | undefined {
+  return signatureProblem(trusted, 'checkpoint', hashOf(value), { key, signature });
 }

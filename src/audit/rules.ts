@@ -121,6 +121,20 @@ const checkpointOrder: Rule = ({ report }) => {
   };
 };
 
+/** No record knows of a checkpoint that is gone. */
+const knownCheckpoints: Rule = ({ report }) => {
+  let last = 0;
+  return {
+    checkpoint({ value }) {
+      last = Math.max(last, value.number);
+    },
+    record({ record }) {
+      if (record.checkpoint > last)
+        report(`${nameOf(record)} knows of checkpoint ${record.checkpoint}, which is not there`);
+    },
+  };
+};
+
 /** The records go as far as the checkpoints say, and lead to what was signed there. */
 const heads: Rule = ({ report }) => {
   const last = new Map<string, Head>();
@@ -160,5 +174,6 @@ export const trailRules = {
   signatures,
   checkpointSignatures,
   checkpointOrder,
+  knownCheckpoints,
   heads,
 } as const satisfies Record<string, Rule>;

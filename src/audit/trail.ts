@@ -70,11 +70,17 @@ export function openTrail(store: TrailStore, keys: AuditKeys, onError: (error: u
   async function write(records: readonly AuditRecord[]): Promise<void> {
     for (let tries = 1; tries <= TRIES; tries += 1) {
       const people = await names.of(records);
+      const known = new Map<string, number>();
+      for (const { tenant } of records) known.set(tenant, await checkpoints.numberOf(tenant));
       const now = new Date();
       const next = new Map<string, Head>();
       const rows = records.map((record) => {
         const before = next.get(record.tenant) ?? current(record.tenant, now);
-        const row = rowOf(record, before, people.get(record.tenant) ?? new Map(), now);
+        const row = rowOf(record, before, {
+          people: people.get(record.tenant) ?? new Map(),
+          checkpoint: known.get(record.tenant) ?? 0,
+          now,
+        });
         const { segment, position, hash } = row.columns;
         next.set(record.tenant, { segment, position, hash, begun: before?.begun ?? now.toISOString() });
         return row;
@@ -132,8 +138,15 @@ export function openTrail(store: TrailStore, keys: AuditKeys, onError: (error: u
 function rowOf(
   { tenant, decisionId, event, issuer, subject, chain, details }: AuditRecord,
   before: Head | undefined,
-  people: ReadonlyMap<string, string>,
-  now: Date,
+  {
+    people,
+    checkpoint,
+    now,
+  }: {
+    readonly people: ReadonlyMap<string, string>;
+    readonly checkpoint: number;
+    readonly now: Date;
+  },
 ): StoredRecord {
   const agent = chain.length > 0 || subject.startsWith('agent:');
   const said = { event, issuer, subject, chain, details };
@@ -144,6 +157,7 @@ function rowOf(
     segment: before?.segment ?? randomUUID(),
     position: (before?.position ?? 0) + 1,
     previous: before?.hash ?? null,
+    checkpoint,
     at: now.toISOString(),
     decision: decisionId,
     agent,

@@ -15,6 +15,8 @@ export const trailRecord = z.strictObject({
   position: z.int().min(1),
   /** The hash of the record before it in its segment; null for the first. */
   previous: hash.nullable(),
+  /** The last checkpoint that its writer knew of; 0 for none. It can't be taken away while this is there. */
+  checkpoint: z.int().min(0),
   at: instant,
   decision: z.string(),
   event: z.string(),

@@ -117,6 +117,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     ...rows,
     checkpoints: rows.checkpoints.toSpliced(Math.floor(random() * (rows.checkpoints.length - 1)), 1),
   }),
+  'the last checkpoint is gone': (rows) => ({ ...rows, checkpoints: rows.checkpoints.slice(0, -1) }),
   'two checkpoints are swapped': ({ checkpoints, ...rest }, random) => {
     const [a, b] = [pick(checkpoints, random), pick(checkpoints, random)];
     return { ...rest, checkpoints: checkpoints.map((each) => (each === a ? b : each === b ? a : each)) };
