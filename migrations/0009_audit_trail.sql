@@ -22,7 +22,6 @@ CREATE TABLE audit (
   PRIMARY KEY (tenant, segment, position)
 );
 CREATE INDEX audit_find ON audit (tenant, decision_id);
-CREATE INDEX audit_time ON audit (tenant, at);
 
 -- Signed: how far each segment of a tenant went at that time.
 CREATE TABLE audit_checkpoints (

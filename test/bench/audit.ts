@@ -1,5 +1,5 @@
 // What the audit trail costs: whole retrievals with it, and with one that writes nothing, by turns in one run.
-// `npm run bench:audit -- [--requests 400] [--every 5]`; on embedded parts and, where there are some, on real ones. Needs `k8s-acl`.
+// `npm run bench:audit -- [--requests 400] [--every 1]`; on embedded parts and, where there are some, on real ones. Needs `k8s-acl`.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
     /** Of each kind, for each row. */
     requests: { type: 'string', default: '400' },
     /** Every nth document. */
-    every: { type: 'string', default: '5' },
+    every: { type: 'string', default: '1' },
   },
 });
 const REQUESTS = Number(options.requests);
