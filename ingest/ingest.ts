@@ -1,11 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { AuditLog, AuditRecord } from '../src/ports/audit.ts';
+import { type AuditLog, type AuditRecord, whoOf } from '../src/ports/audit.ts';
 import type { DocumentRow, OwnedDocument, OwnRelationship } from '../src/ports/documents.ts';
 import type { Embeddings } from '../src/ports/embeddings.ts';
 import type { RelationshipCopy } from '../src/ports/relationship-copy.ts';
 import { ClearanceError } from '../src/types/errors.ts';
-import { whoIs } from '../src/types/principal.ts';
 import { type Tuple, toldTuple, tupleKey } from '../src/types/tuple.ts';
 import { chunk } from './chunk.ts';
 import { embed } from './embed.ts';
@@ -161,12 +160,7 @@ export function auditWrite(
   event: AuditRecord['event'],
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  return audit.append({
-    ...whoIs(principal),
-    decisionId: randomUUID(),
-    event,
-    details,
-  });
+  return audit.append({ ...whoOf(principal), decisionId: randomUUID(), event, details });
 }
 
 function refuseForbiddenTuples({ tupleProblem, guarded }: WritePath, document: Document): void {

@@ -1,7 +1,8 @@
 import type { WritePath } from '../ingest/ingest.ts';
 import { startOutboxWorker } from '../ingest/publish.ts';
+import { auditKeys } from './adapters/audit-keys.ts';
 import { postgresAgents } from './adapters/postgres/agents.ts';
-import { postgresAuditLog, postgresDecisions } from './adapters/postgres/audit.ts';
+import { postgresDecisions, postgresTrail } from './adapters/postgres/audit.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { requireEmbeddingSpace, useEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
 import { postgresLabels } from './adapters/postgres/labels.ts';
@@ -16,6 +17,8 @@ import { postgresUsedProofs } from './adapters/postgres/used-proofs.ts';
 import { knownAgents } from './agents/known-agents.ts';
 import { repairLine } from './agreement/repair.ts';
 import { membersBy } from './audience/members.ts';
+import { queryHasher } from './audit/keys.ts';
+import { openTrail } from './audit/trail.ts';
 import type { Config } from './config.ts';
 import { delegatedIdentity } from './delegation/delegated-identity.ts';
 import type { Exchange } from './delegation/exchange.ts';
@@ -88,7 +91,9 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const line = repairLine(repair);
     if (line !== undefined) onError(line);
   });
+  const keys = await auditKeys(config.auditSigningKey, config.dataDir);
   const { database, ...store } = await openStore(config);
+  const trail = openTrail(postgresTrail(database), keys, onError);
   try {
     const agents = postgresAgents(database);
     const sources = postgresSources(database);
@@ -113,7 +118,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
       defines: (type: string, relation: string) => engine.model.types.get(type)?.has(relation) === true,
     };
     const shared = {
-      audit: postgresAuditLog(database),
+      audit: trail,
       relationships: engine.relationships,
       guarded: config.guarded,
     };
@@ -139,6 +144,11 @@ export async function openService(config: Config, onError: (error: unknown) => v
               watch: watchOf(config, engine.engine, meter, onError),
             }),
         passages: postgresPassages(database),
+        evidence: {
+          queryHash: queryHasher(keys),
+          modelId: (tenant) => engine.modelId(tenant),
+          chains: (tenant, claims) => engine.permissions.reasons.chains(tenant, claims),
+        },
         decisions: postgresDecisions(database),
         members: membersBy(engine.model, engine.relationships),
       },
@@ -197,10 +207,12 @@ export async function openService(config: Config, onError: (error: unknown) => v
       async close() {
         await worker.stop();
         await engine.close();
+        await trail.close();
         await store.close();
       },
     };
   } catch (error) {
+    await trail.close();
     await store.close();
     throw error;
   }

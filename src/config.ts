@@ -41,6 +41,7 @@ const environment = z.object({
   OIDC_ISSUERS: z.string().min(1).optional(),
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   TOKEN_SIGNING_KEY: z.string().min(1).optional(),
+  AUDIT_SIGNING_KEY: z.string().min(1).optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.url().optional(),
   EMBEDDING_MODEL: z.string().min(1).optional(),
@@ -80,6 +81,8 @@ export type Config = {
   readonly publicUrl?: string;
   /** Path of the private key that tokens given in exchange are signed with. Absent: the data folder's, and in production none. */
   readonly tokenSigningKey?: string;
+  /** Path of the key that signs the audit trail; absent: one in the data folder. */
+  readonly auditSigningKey?: string;
   readonly openai?: { readonly apiKey: string; readonly baseUrl?: string; readonly model: string };
 };
 
@@ -126,6 +129,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...oidcConfig(read),
     ...(read.PUBLIC_URL === undefined ? {} : { publicUrl: read.PUBLIC_URL }),
     ...signingConfig(read),
+    ...(read.AUDIT_SIGNING_KEY === undefined ? {} : { auditSigningKey: read.AUDIT_SIGNING_KEY }),
     ...openaiConfig(read),
   });
 }
@@ -139,9 +143,12 @@ function requireRealParts(read: Environment): void {
   if (read.OPENFGA_API_TOKEN === undefined && read.OPENFGA_CLIENT_ID === undefined) {
     missing.push('OPENFGA_API_TOKEN (or OPENFGA_CLIENT_ID)');
   }
+  if (read.AUDIT_SIGNING_KEY === undefined) {
+    missing.push('AUDIT_SIGNING_KEY (a file: openssl genpkey -algorithm ed25519 -out audit-key.pem)');
+  }
   if (missing.length === 0) return;
   throw new StartupError(
-    `Production mode needs an OIDC issuer, a Postgres and an OpenFGA server of its own. Missing: ${missing.join(', ')}.`,
+    `Production mode needs an OIDC issuer, a Postgres, an OpenFGA server and an audit key of its own. Missing: ${missing.join(', ')}.`,
   );
 }
 

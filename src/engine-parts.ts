@@ -32,6 +32,8 @@ import { DEFAULT_TENANT } from './types/principal.ts';
 /** The engine with all that depends on which one it is. */
 export type EngineParts = {
   readonly model: Model;
+  /** What the engine knows the model as, for the audit trail. */
+  modelId(tenant: string): Promise<string>;
   readonly engine: Engine;
   readonly relationships: Relationships;
   /** Absent where they are switched off, or save nothing. */
@@ -64,8 +66,10 @@ export async function chooseEngine(
 
 function embeddedParts({ guarded }: Config, model: Model, database: Database): EngineParts {
   const relationships = postgresRelationships(database);
+  const id = `sha256:${modelHash(model)}`;
   return {
     model,
+    modelId: async () => id,
     engine: embeddedEngine(model, relationships),
     relationships,
     permissions: permissionIndex(model, guarded, relationships),
@@ -133,6 +137,7 @@ async function openOpenFga(
   const permissions = permissionIndex(model, config.guarded, copy);
   return {
     model,
+    modelId: async (tenant) => (await stores.of(tenant)).modelId,
     engine: agreedEngine(openFgaEngine(client, stores), follower),
     relationships: agreedRelationships(relationships, follower, sides),
     ...(config.proofs ? { proofs: proofsOf(model, permissions, follower) } : {}),

@@ -1,9 +1,10 @@
+import { auditKeys } from './adapters/audit-keys.ts';
 import { openFgaClient } from './adapters/openfga/client.ts';
 import { openFgaFeed } from './adapters/openfga/feed.ts';
 import { openFgaGenerations } from './adapters/openfga/generations.ts';
 import { openFgaRelationships } from './adapters/openfga/relationships.ts';
 import { postgresAgents } from './adapters/postgres/agents.ts';
-import { postgresAuditLog } from './adapters/postgres/audit.ts';
+import { postgresTrail } from './adapters/postgres/audit.ts';
 import type { Database } from './adapters/postgres/database.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { reembed, requireEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
@@ -17,9 +18,11 @@ import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
 import { postgresSources } from './adapters/postgres/sources.ts';
 import type { Sides } from './agreement/compare.ts';
 import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
+import { openTrail } from './audit/trail.ts';
 import type { Config } from './config.ts';
 import { type Model, modelFromJson } from './evaluator/model.ts';
 import { chooseEmbeddings, loadModel, openStore } from './parts.ts';
+import type { AuditLog } from './ports/audit.ts';
 import type { LedgerState } from './ports/ledger.ts';
 import { type Registries, vocabularyOf } from './registry/registries.ts';
 import { setUpOpenFga } from './set-up-openfga.ts';
@@ -62,12 +65,10 @@ export async function withRegistries<T>(
 ): Promise<T> {
   const store = await openStore(config);
   try {
-    return await work({
-      agents: postgresAgents(store.database),
-      sources: postgresSources(store.database),
-      audit: postgresAuditLog(store.database),
-      vocabulary: vocabularyOf(config.guarded.type, () => modelInUse(config, store.database)),
-    });
+    const agents = postgresAgents(store.database);
+    const sources = postgresSources(store.database);
+    const vocabulary = vocabularyOf(config.guarded.type, () => modelInUse(config, store.database));
+    return await withTrail(config, store.database, (audit) => work({ agents, sources, audit, vocabulary }));
   } finally {
     await store.close();
   }
@@ -80,6 +81,21 @@ async function modelInUse(config: Config, database: Database): Promise<Model> {
   if (pinned === undefined)
     throw new StartupError('The database knows no OpenFGA store: run "clearance migrate".');
   return modelFromJson(await openFgaClient(config.openfga).readModel(pinned.storeId, pinned.modelId));
+}
+
+/** The trail of a command, which ends with its own checkpoint. */
+export async function withTrail<T>(
+  config: Config,
+  database: Database,
+  work: (audit: AuditLog) => Promise<T>,
+): Promise<T> {
+  const keys = await auditKeys(config.auditSigningKey, config.dataDir);
+  const trail = openTrail(postgresTrail(database), keys, console.error);
+  try {
+    return await work(trail);
+  } finally {
+    await trail.close();
+  }
 }
 
 export type Status = {
@@ -177,14 +193,15 @@ export async function reconcileParts(
       ...sides,
       relationships: openFgaRelationships(client, stores),
       documents: postgresHolding(database),
-      audit: postgresAuditLog(database),
       guarded: config.guarded,
     };
-    const outcomes: (Reconciliation & { tenant: string })[] = [];
-    for (const tenant of await parts.ledger.tenants()) {
-      outcomes.push({ tenant, ...(await reconcile(parts, tenant, dryRun)) });
-    }
-    return outcomes;
+    return await withTrail(config, database, async (audit) => {
+      const outcomes: (Reconciliation & { tenant: string })[] = [];
+      for (const tenant of await parts.ledger.tenants()) {
+        outcomes.push({ tenant, ...(await reconcile({ ...parts, audit }, tenant, dryRun)) });
+      }
+      return outcomes;
+    });
   } finally {
     await store.close();
   }

@@ -55,6 +55,7 @@ export async function reconcile(
     event: 'reconcile',
     issuer: 'clearance',
     subject: 'operator',
+    chain: [],
     details: {
       ...outcome,
       deleted: outcome.deleted.map(tupleKey),

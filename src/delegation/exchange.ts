@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AuditLog } from '../ports/audit.ts';
+import { type AuditLog, whoOf } from '../ports/audit.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { OwnTokens } from '../ports/own-tokens.ts';
 import {
@@ -13,7 +13,7 @@ import {
 import { ClearanceError } from '../types/errors.ts';
 import { parseInput } from '../types/parse.ts';
 import type { KeyProof, ProvenKey } from '../types/presented.ts';
-import { type Credentials, whoIs } from '../types/principal.ts';
+import type { Credentials } from '../types/principal.ts';
 import { grantOf } from './grant.ts';
 import { type Delegations, requireMayAct } from './may-act.ts';
 
@@ -47,7 +47,7 @@ export async function exchangeToken(
   await requireMayAct(exchange.delegations, grant.principal);
   const id = randomUUID();
   await exchange.audit.append({
-    ...whoIs(grant.principal),
+    ...whoOf(grant.principal),
     decisionId: id,
     event: 'exchange_token',
     details: { expires: grant.expiresAt.toISOString(), bound: grant.boundTo !== undefined },

@@ -1,3 +1,5 @@
+import type { Principal } from '../types/principal.ts';
+
 /** One decision. Names and numbers, never text: neither the query's nor a passage's. */
 export type AuditRecord = {
   readonly tenant: string;
@@ -13,15 +15,24 @@ export type AuditRecord = {
     | 'write_source'
     | 'delete_source'
     | 'exchange_token'
-    | 'reconcile';
+    | 'reconcile'
+    | 'erase_name';
   readonly issuer: string;
   readonly subject: string;
-  /** The agent that asked. */
-  readonly actor?: string;
-  /** All agents through which it came, the one that asked first. */
-  readonly chain?: readonly string[];
+  /** The agents that it went through, the one that asked first; empty where a person did so directly. */
+  readonly chain: readonly string[];
   readonly details: Readonly<Record<string, unknown>>;
 };
+
+/** Who a record is about, of a verified token. */
+export function whoOf({
+  tenant,
+  issuer,
+  subject,
+  chain,
+}: Principal): Pick<AuditRecord, 'tenant' | 'issuer' | 'subject' | 'chain'> {
+  return { tenant, issuer, subject, chain };
+}
 
 export interface AuditLog {
   /** Resolves once the record is durable; rejects with `audit_unavailable`, and then nothing may be released. */
@@ -30,6 +41,7 @@ export interface AuditLog {
 
 /** What `GET /v1/decisions/{id}` reads: a record by its random id, and no list of them. */
 export interface Decisions {
+  /** People by their names, where these are still known. */
   find(
     tenant: string,
     decisionId: string,

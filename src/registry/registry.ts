@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { AuditLog, AuditRecord } from '../ports/audit.ts';
+import { type AuditLog, type AuditRecord, whoOf } from '../ports/audit.ts';
 import type { Entries } from '../ports/entries.ts';
 import { ClearanceError } from '../types/errors.ts';
-import { type Principal, whoIs } from '../types/principal.ts';
+import type { Principal } from '../types/principal.ts';
 import type { Registered } from '../types/registered.ts';
 
 /** One registry: what its entries are called, and what is told of one. */
@@ -130,7 +130,7 @@ function audit(
   event: AuditRecord['event'],
   details: AuditRecord['details'],
 ): Promise<void> {
-  return audit.append({ ...whoIs(by), decisionId: randomUUID(), event, details });
+  return audit.append({ ...whoOf(by), decisionId: randomUUID(), event, details });
 }
 
 function unknown({ noun }: Named): never {

@@ -6,7 +6,15 @@ import type { Shortfall } from '../types/retrieval.ts';
 import { type AgentRules, agentUse, type Use } from './agent-access.ts';
 import { type Audience, readersFor } from './audience.ts';
 import { Judge, type ShortCutsOf } from './judge.ts';
-import { firstAllowed, type Judged, judgedDocuments, type Reason, reasonsOf } from './judged.ts';
+import {
+  type Asked,
+  askedOf,
+  firstAllowed,
+  type Judged,
+  judgedDocuments,
+  type Reason,
+  reasonsOf,
+} from './judged.ts';
 
 /** Documents that one request may ask the engine about. Beyond it the answer says `complete: false`. */
 export const MAX_CHECKED_DOCUMENTS = 10_000;
@@ -15,6 +23,8 @@ export const MAX_CHECKED_DOCUMENTS = 10_000;
  * enough. Each further round is four times as large, so that few readable ones cost few rounds.
  */
 const FIRST_ROUND = 50;
+/** Documents asked about that the audit record names, best first; of those beyond it only the number. */
+export const MAX_RECORDED_CANDIDATES = 100;
 
 export type Enforcement = {
   readonly engine: Engine;
@@ -45,6 +55,8 @@ class Clearance {
   readonly checked: number;
   /** What the answer would have held, had an agent not needed approval for it: the best k, for the audit record. */
   readonly withheld: readonly RankedDocument[];
+  /** The first of them and what was said, for the audit record too. */
+  readonly asked: readonly Asked[];
   /** Why each document may be read, by its id, for each principal. */
   readonly reasons: ReadonlyMap<string, readonly Reason[]>;
 
@@ -58,6 +70,7 @@ class Clearance {
     this.watermark = answer.watermark;
     this.checked = answer.checked;
     this.withheld = Object.freeze([...answer.withheld]);
+    this.asked = answer.asked;
     this.reasons = answer.reasons;
     Object.freeze(this);
   }
@@ -71,7 +84,7 @@ export type { Clearance };
 
 type Cleared = Pick<
   Clearance,
-  'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked' | 'withheld' | 'reasons'
+  'candidates' | 'shortfall' | 'certified' | 'watermark' | 'checked' | 'withheld' | 'asked' | 'reasons'
 >;
 
 /** For release, which doesn't rely on types alone. */
@@ -98,6 +111,7 @@ export async function enforce(
   const useOf = await agentUse({ engine, rules, guarded }, principal, readers, signal);
   const by: Record<Use, Judged[]> = { alone: [], approval: [], never: [], replaced: [] };
   const taken = by.alone;
+  const asked: Asked[] = [];
   let checked = 0;
   let exhausted = false;
 
@@ -111,6 +125,7 @@ export async function enforce(
     if (next.documents.length === 0) break;
     for await (const judged of judgedDocuments(judge, guarded, readers, next.documents)) {
       checked += judged.length;
+      asked.push(...judged.slice(0, MAX_RECORDED_CANDIDATES - asked.length).map(askedOf));
       for (let rest = judged; rest.length > 0 && taken.length < k; ) {
         const first = firstAllowed(rest, k - taken.length);
         const uses = await useOf(first.allowed.map(({ document }) => document));
@@ -148,6 +163,7 @@ export async function enforce(
     watermark,
     checked,
     withheld,
+    asked,
     reasons: new Map(taken.map((judged) => [judged.document.documentId, reasonsOf(judged)])),
   });
 }

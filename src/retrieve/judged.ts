@@ -81,6 +81,19 @@ export function reasonsOf({ claims, verdicts }: Judged): readonly Reason[] {
   });
 }
 
+/** A document that was asked about. Its verdict is the worst of all who must be able to read it. */
+export type Asked = {
+  readonly documentId: string;
+  readonly version: number;
+  readonly verdict: Verdict['kind'];
+};
+
+export function askedOf({ document: { documentId, version }, verdicts }: Judged): Asked {
+  const kinds = verdicts.map(({ kind }) => kind);
+  const verdict = (['denied', 'undetermined'] as const).find((kind) => kinds.includes(kind)) ?? 'allowed';
+  return { documentId, version, verdict };
+}
+
 /** For the log: what follows the engine's code may quote relationships. */
 function shortReason(verdict: Verdict): string {
   return verdict.kind === 'undetermined' ? (verdict.reason.split(':')[0] ?? '') : verdict.kind;

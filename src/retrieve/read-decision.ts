@@ -12,9 +12,8 @@ export const decisionResponse = z.object({
   event: z.string(),
   issuer: z.string(),
   subject: z.string(),
-  /** The agent that asked, and all through which it came, that one first. */
-  actor: z.string().optional(),
-  chain: z.array(z.string()).readonly().optional(),
+  /** The agents that it went through; empty where a person asked directly. */
+  chain: z.array(z.string()),
   /** What was released and why: for each document and principal the relationships that the engine was asked about, or how else. */
   details: z.record(z.string(), z.unknown()),
 });
@@ -37,15 +36,14 @@ async function inOrder(
   const { principal } = await authenticate(identity, presented, 'admin');
   const found = await decisions.find(principal.tenant, id);
   if (found === undefined) throw new ClearanceError('not_found', 'No such decision.');
-  const { at, event, issuer, subject, actor, chain, details } = found;
+  const { at, event, issuer, subject, chain, details } = found;
   return {
     decision_id: id,
     at: at.toISOString(),
     event,
     issuer,
     subject,
-    ...(actor === undefined ? {} : { actor }),
-    ...(chain === undefined ? {} : { chain }),
+    chain: [...chain],
     details,
   };
 }

@@ -6,6 +6,7 @@ import { enforce } from './enforce.ts';
 import { inTime } from './in-time.ts';
 import { release } from './release.ts';
 import type { ReadPath } from './retrieve.ts';
+import { stopwatch } from './stopwatch.ts';
 
 const DEADLINE_MS = 10_000;
 
@@ -35,10 +36,16 @@ async function inOrder(
   presented: Presented | undefined,
   id: string,
 ): Promise<DocumentResponse> {
+  const { lap, durations } = stopwatch();
   const { principal } = await authenticate(path.identity, presented, 'retrieve');
+  lap('authenticate');
   const document = path.index.openDocument(principal.tenant, id);
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
-  const { passages, shortfall } = await release(path, clearance, { event: 'read_document', details: {} });
+  lap('enforce');
+  const { passages, shortfall } = await release(path, clearance, {
+    event: 'read_document',
+    details: { route: document.route().name, milliseconds: durations },
+  });
 
   if (shortfall === 'approval_required') {
     throw new ClearanceError(

@@ -12,8 +12,9 @@ import { authenticate } from './authenticate.ts';
 import type { Costs } from './costs.ts';
 import { type Clearance, type Enforcement, enforce } from './enforce.ts';
 import { inTime } from './in-time.ts';
-import { queryHash, type Release, release } from './release.ts';
+import { type Release, release } from './release.ts';
 import { openSession } from './session.ts';
+import { stopwatch } from './stopwatch.ts';
 import type { ProofWatch } from './watch-proofs.ts';
 
 export type ReadPath = Enforcement &
@@ -45,13 +46,16 @@ async function inOrder(
   input: RetrieveRequest,
 ): Promise<RetrieveResponse> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
+  const { lap, durations } = stopwatch();
   const { principal, scopes } = await authenticate(path.identity, presented, 'retrieve');
+  lap('authenticate');
   const { query, k, session_id, filter, exactness, debug, audience: entries } = parseRetrieveRequest(input);
   if (debug && !scopes.has('admin')) {
     throw new ClearanceError('forbidden', '"debug" needs a token with the scope "admin".');
   }
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
   const sessionId = await openSession(path.sessions, principal, session_id);
+  lap('session');
   const audience = entries === undefined ? [] : await audienceOf(path, principal.tenant, entries, signal);
   const question = {
     tenant: principal.tenant,
@@ -61,13 +65,17 @@ async function inOrder(
     ...conditions,
   };
   const candidates = await path.index.open(question, signal);
+  lap('search');
   const clearance = await enforce(path, principal, candidates, k, signal, audience);
+  lap('enforce');
   const released = await release(path, clearance, {
     event: 'retrieve',
     details: {
       session: sessionId,
-      query: queryHash(query),
+      query: path.evidence.queryHash(principal.tenant, query),
       k,
+      route: candidates.route().name,
+      milliseconds: durations,
       ...(entries === undefined ? {} : { audience: entries }),
     },
   });

@@ -25,12 +25,6 @@ export function readersOf({ subject, chain }: Principal): readonly string[] {
   return [subject, ...chain];
 }
 
-/** Who a record is about: the agent that asks by itself too, for who looks for that one alone. */
-export function whoIs({ tenant, issuer, subject, chain }: Principal) {
-  const [actor] = chain;
-  return { tenant, issuer, subject, ...(actor === undefined ? {} : { actor, chain }) };
-}
-
 /** The same person through one agent more. Whether that agent may act for them is asked where this is used. */
 export function throughAgent({ tenant, issuer, subject, chain }: Principal, agent: string): Principal {
   return Object.freeze({ tenant, issuer, subject, chain: Object.freeze([agent, ...chain]) }) as Principal;

@@ -82,6 +82,7 @@ async function grown(size: number): Promise<string[]> {
     await path.warm();
     await timesOf(path, token, size, 3);
     const times = await timesOf(path, token, size, Number(options.queries));
+    await path.close();
     const { row, index, rest, relationships } = await bytesOf(collection.database);
     const count = (n: number) => n.toLocaleString('en');
     const bytes = (n: number, of: number) => `${Math.round(n / of)} B`;
@@ -115,6 +116,7 @@ async function costOfChange(size: number): Promise<void> {
       rows.at(-2)?.push(...found.shared);
       rows.at(-1)?.push(...found.takenBack);
     }
+    await path.close();
     console.log(
       table(['change', '', 'rows written', 'write p50', 'first retrieve p50', 'usual p50', 'times'], rows),
     );

@@ -55,13 +55,14 @@ describe.skipIf(realParts() === undefined)(
       const wrong = await differences(deployment, world);
       console.log(report(world, hits, lasted, copies));
       expect({ faults: world.faults, wrong }).toEqual({ faults: [], wrong: [] });
+      expect(world.decisions.size).toBeGreaterThan(0);
       if (LONG) for (const [stage, times] of hits) expect(times, stage).toBeGreaterThan(0);
     });
   },
 );
 
 function report(
-  { documents, counts }: World,
+  { documents, counts, decisions }: World,
   hits: Hits,
   lasted: number,
   copies: readonly KillableCopy[],
@@ -75,7 +76,9 @@ function report(
     ),
     table(
       ['what', 'times'],
-      [...counts, ['starts tried again', again] as const].toSorted().map(([what, n]) => [what, String(n)]),
+      [...counts, ['starts tried again', again] as const, ['answers with a record', decisions.size] as const]
+        .toSorted()
+        .map(([what, n]) => [what, String(n)]),
     ),
   ].join('\n');
 }

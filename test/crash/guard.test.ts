@@ -78,6 +78,25 @@ describe.skipIf(realParts() === undefined)('what watches the kills', () => {
     expect(counts.get('passages seen')).toBeGreaterThan(0);
   });
 
+  it('sees an answer that has no record, and a record that was changed', async () => {
+    const world = await worldOn(service.write);
+    const document = newDocument(world);
+    await carryOut(world, document, { kind: 'put', word: freshWord(document), readers: ['anne'] });
+    await http?.close();
+    const audit = { append: async () => {} };
+    http = await serveHttp({ ...service, read: { ...service.read, audit } });
+    const unrecorded = newWorld([{ name: 'only', url: http.url }], world.tokens);
+    unrecorded.documents.push(...world.documents);
+    const observers = startObservers(unrecorded, 2);
+    for (const end = Date.now() + PATIENCE_MS; unrecorded.decisions.size === 0 && Date.now() < end; )
+      await sleep(20);
+    await observers.stop();
+    await deployment.database.query(`UPDATE audit SET record = jsonb_set(record, '{issuer}', '"nobody"')`);
+    const found = await differences(deployment, unrecorded);
+    expect(found).toContainEqual(expect.stringMatching(/^answer .* has no record$/));
+    expect(found).toContainEqual(expect.stringMatching(/^audit trail: record 1 of segment/));
+  });
+
   it('sees in the end what is lost, too much or half there', async () => {
     const world = await worldOn(service.write);
     for (let n = 0; n < 6; n += 1) {

@@ -10,6 +10,7 @@ const ASKED_ABOUT = 8;
 /** Milliseconds between two questions of one observer: most of two cores is for what is observed. */
 const PAUSE_MS = 20;
 
+const decided = z.object({ decision_id: z.string() });
 const found = z.object({ results: z.array(z.object({ document_id: z.string(), text: z.string() })) });
 const whole = z.object({ passages: z.array(z.object({ text: z.string() })) });
 
@@ -106,6 +107,8 @@ async function ask(
       ...(json === undefined ? {} : { method: 'POST', body: JSON.stringify(json) }),
     });
     const body: unknown = await response.json();
+    const { data } = decided.safeParse(body);
+    if (data !== undefined) world.decisions.add(data.decision_id);
     if (response.status >= 500) count(world, `observers answered ${response.status}`);
     return { status: response.status, body };
   } catch {

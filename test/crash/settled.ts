@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { auditKeys } from '../../src/adapters/audit-keys.ts';
+import { postgresArchive } from '../../src/adapters/postgres/audit-archive.ts';
+import { verifyTrail } from '../../src/audit/verify.ts';
+import { DEFAULT_TENANT } from '../../src/types/principal.ts';
 import { difference, type Tuple, tupleKey } from '../../src/types/tuple.ts';
 import type { Deployment } from './deployment.ts';
 import { type DocumentHistory, type State, sameState } from './history.ts';
@@ -37,7 +41,27 @@ export async function differences(deployment: Deployment, world: World): Promise
         all.push(...(await differencesOf(deployment, world, next)));
     }),
   );
-  return [...all, ...(await leftOver(deployment)), ...(await ledgerDifferences(deployment))];
+  return [
+    ...all,
+    ...(await leftOver(deployment)),
+    ...(await ledgerDifferences(deployment)),
+    ...(await trailProblems(deployment, world)),
+  ];
+}
+
+/** Answers that are in no record, and what doesn't prove itself of those that there are. */
+async function trailProblems(
+  { database, config }: Deployment,
+  { decisions }: World,
+): Promise<readonly string[]> {
+  const { rows } = await database.query<{ decision_id: string }>(`SELECT decision_id FROM audit`);
+  const recorded = new Set(rows.map(({ decision_id }) => decision_id));
+  const { trusted } = await auditKeys(undefined, config.dataDir);
+  const { problems } = await verifyTrail(postgresArchive(database), DEFAULT_TENANT, trusted);
+  return [
+    ...[...decisions].filter((id) => !recorded.has(id)).map((id) => `answer ${id} has no record`),
+    ...problems.map((problem) => `audit trail: ${problem}`),
+  ];
 }
 
 async function differencesOf(

@@ -28,10 +28,20 @@ export type World = {
   /** Everything that must not be. Empty at the end of a good run. */
   readonly faults: string[];
   readonly counts: Map<string, number>;
+  /** Of answers that somebody has seen. */
+  readonly decisions: Set<string>;
 };
 
 export function newWorld(copies: readonly ServiceCopy[], tokens: Tokens): World {
-  return { copies, tokens, documents: [], writing: new Set(), faults: [], counts: new Map() };
+  return {
+    copies,
+    tokens,
+    documents: [],
+    writing: new Set(),
+    faults: [],
+    counts: new Map(),
+    decisions: new Set(),
+  };
 }
 
 export function count(world: World, what: string): void {

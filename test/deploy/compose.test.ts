@@ -27,9 +27,11 @@ describe('docker-compose.yml', () => {
       ...filled,
       CLEARANCE_MODE: 'production',
       OIDC_ISSUER: 'https://issuer.example.com',
+      AUDIT_SIGNING_KEY: '/data/audit-key.pem',
     };
     const config = readConfig(environmentOf('clearance', production));
     expect(config.oidc).toEqual({ issuer: 'https://issuer.example.com', audience: 'clearance' });
+    expect(config.auditSigningKey).toBe('/data/audit-key.pem');
     const withoutIssuer = { ...filled, CLEARANCE_MODE: 'production' };
     expect(() => readConfig(environmentOf('clearance', withoutIssuer))).toThrow('OIDC_ISSUER');
   });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { deleteDocument } from '../../ingest/ingest.ts';
 import { writeRelationships } from '../../ingest/write-relationships.ts';
@@ -45,7 +46,7 @@ const later: AuditLog = { append: async () => {} };
 
 async function records(event: string): Promise<{ record: Record<string, unknown> }[]> {
   const { rows } = await database.query<{ record: Record<string, unknown> }>(
-    `SELECT record FROM audit WHERE record ->> 'event' = $1 ORDER BY id`,
+    `SELECT record FROM audit WHERE record ->> 'event' = $1 ORDER BY segment, position`,
     [event],
   );
   return rows;
@@ -93,9 +94,18 @@ describe('audit before release', () => {
       [decision_id],
     );
     expect(rows[0]?.record).toMatchObject({
-      subject: 'user:anne',
-      details: { released: [{ documentId: 'treaty', chunkId: results[0]?.chunk_id, version: 1 }] },
+      subject: expect.stringMatching(/^person:/),
+      agent: false,
+      chain: [],
+      details: {
+        released: [{ documentId: 'treaty', chunkId: results[0]?.chunk_id, version: 1 }],
+        candidates: { checked: 1, listed: [{ documentId: 'treaty', version: 1, verdict: 'allowed' }] },
+        model: expect.stringMatching(/^sha256:/),
+        route: expect.any(String),
+        milliseconds: { authenticate: expect.any(Number), enforce: expect.any(Number) },
+      },
     });
+    expect(await service.read.decisions.find('default', decision_id)).toMatchObject({ subject: 'user:anne' });
   });
 
   it('holds for a whole document, and for an answer of nothing', async () => {
@@ -106,10 +116,15 @@ describe('audit before release', () => {
     expect(rows).toHaveLength(1);
   });
 
-  it('keeps neither the query nor the text', async () => {
-    await retrieve(service.read, anne, { query: 'treaty of a very secret name' });
+  it('keeps neither the query nor the text, nor anything that tells whether a guess of the query is right', async () => {
+    const query = 'treaty of a very secret name';
+    await retrieve(service.read, anne, { query });
     const { rows } = await database.query<{ record: unknown }>(`SELECT record FROM audit`);
-    expect(JSON.stringify(rows)).not.toMatch(/very secret name|is signed/);
+    const kept = JSON.stringify(rows);
+    expect(kept).not.toMatch(/very secret name|is signed/);
+    expect(kept).not.toContain(createHash('sha256').update(query).digest('hex'));
+    expect(kept).toContain(service.read.evidence.queryHash('default', query));
+    expect(kept).not.toContain(service.read.evidence.queryHash('other', query));
   });
 });
 
@@ -143,11 +158,11 @@ describe('writes', () => {
     await deleteDocument(service.write, as, 'memo');
     const details = { documentId: 'memo', source: 'wiki' };
     expect((await records('write_document')).at(-1)?.record).toMatchObject({
-      subject: 'user:loader',
+      subject: expect.stringMatching(/^person:/),
       details,
     });
     expect((await records('delete_document')).at(-1)?.record).toMatchObject({
-      subject: 'user:loader',
+      subject: expect.stringMatching(/^person:/),
       details,
     });
   });

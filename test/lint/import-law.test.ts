@@ -78,6 +78,11 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
     ['./a.ts', '../types/a.ts', '../ports/a.ts', '../retrieve/verdicts.ts', 'node:crypto'],
   ],
   [
+    'src/audit',
+    ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../../ingest/a.ts', '../compose.ts'],
+    ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto', 'zod'],
+  ],
+  [
     'src/agreement',
     ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../../ingest/a.ts', '../compose.ts'],
     ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:timers/promises'],

@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -6,7 +8,7 @@ import { freePort } from '../../scripts/parts/free-port.ts';
 import { openService } from '../../src/compose.ts';
 import { readConfig } from '../../src/config.ts';
 import { told } from '../../src/doors/cli/told.ts';
-import { type Env, run } from '../support/cli.ts';
+import { type Env, freshFolder, run } from '../support/cli.ts';
 import { type AnswerProxy, openAnswerProxy } from '../support/fault-proxy/answers.ts';
 import { type OwnOpenFga, ownOpenFga } from '../support/own-parts.ts';
 import { type FreshDatabase, freshDatabase, needRealParts, realParts } from '../support/real-parts.ts';
@@ -89,7 +91,24 @@ describe.skipIf(realParts() === undefined)('clearance serve on real parts', () =
   });
 
   describe('refuses in production mode', () => {
-    const production = { CLEARANCE_MODE: 'production', OIDC_ISSUER: 'https://issuer.example' };
+    const key = join(freshFolder(), 'audit-key.pem');
+    writeFileSync(key, generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }));
+    const production = {
+      CLEARANCE_MODE: 'production',
+      OIDC_ISSUER: 'https://issuer.example',
+      AUDIT_SIGNING_KEY: key,
+    };
+
+    it('to be without a key for the audit trail, or with none in its file', async () => {
+      const env = { ...whole.env, ...production };
+      expect(await refusal({ ...env, AUDIT_SIGNING_KEY: '' })).toMatch(
+        /Missing: AUDIT_SIGNING_KEY .*openssl/,
+      );
+      expect(await refusal({ ...env, AUDIT_SIGNING_KEY: `${key}.gone` })).toMatch(/can't be read \(ENOENT\)/);
+      expect(await refusal({ ...env, AUDIT_SIGNING_KEY: import.meta.filename })).toMatch(
+        /holds no Ed25519 keys/,
+      );
+    });
 
     it('to be without an issuer', async () => {
       expect(await refusal({ ...whole.env, ...production, OIDC_ISSUER: '' })).toMatch(/Missing: OIDC_ISSUER/);

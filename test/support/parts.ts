@@ -2,12 +2,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WritePath } from '../../ingest/ingest.ts';
+import { auditKeys } from '../../src/adapters/audit-keys.ts';
 import { embeddedEngine } from '../../src/adapters/embedded-engine/embedded-engine.ts';
 import type { TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
 import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
 import { postgresAgents } from '../../src/adapters/postgres/agents.ts';
-import { postgresAuditLog, postgresDecisions } from '../../src/adapters/postgres/audit.ts';
+import { postgresDecisions, postgresTrail } from '../../src/adapters/postgres/audit.ts';
 import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
 import { useEmbeddingSpace } from '../../src/adapters/postgres/embedding-space.ts';
@@ -21,6 +22,8 @@ import { postgresSources } from '../../src/adapters/postgres/sources.ts';
 import { postgresUsedProofs } from '../../src/adapters/postgres/used-proofs.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import { membersBy } from '../../src/audience/members.ts';
+import { queryHasher } from '../../src/audit/keys.ts';
+import { openTrail } from '../../src/audit/trail.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Exchange } from '../../src/delegation/exchange.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
@@ -54,7 +57,10 @@ export async function openParts(dsl?: string): Promise<Parts> {
   const defaultModel = join(import.meta.dirname, '../../models/default.fga');
   const model = modelFromDsl(dsl ?? (await readFile(defaultModel, 'utf8')));
   const relationships = postgresRelationships(database);
-  const shared = { audit: postgresAuditLog(database), relationships, guarded: config.guarded };
+  const keys = await auditKeys(undefined, dataDir);
+  const trail = openTrail(postgresTrail(database), keys, () => {});
+  const permissions = permissionIndex(model, config.guarded, relationships);
+  const shared = { audit: trail, relationships, guarded: config.guarded };
   const registry = {
     agents: postgresAgents(database),
     sources: postgresSources(database),
@@ -74,14 +80,15 @@ export async function openParts(dsl?: string): Promise<Parts> {
       ...shared,
       identity,
       sessions: postgresSessions(database),
-      index: postgresCandidateIndex(
-        database,
-        embeddings,
-        permissionIndex(model, config.guarded, relationships),
-      ),
+      index: postgresCandidateIndex(database, embeddings, permissions),
       engine: embeddedEngine(model, relationships),
       rules: { agents: registry.agents, labels: postgresLabels(database) },
       passages: postgresPassages(database),
+      evidence: {
+        queryHash: queryHasher(keys),
+        modelId: async () => 'model',
+        chains: (tenant, claims) => permissions.reasons.chains(tenant, claims),
+      },
       decisions: postgresDecisions(database),
       members: membersBy(model, relationships),
     },
@@ -101,6 +108,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
       return developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more });
     },
     async close() {
+      await trail.close();
       await database.close();
       await store.close();
       await rm(dataDir, { recursive: true, force: true });

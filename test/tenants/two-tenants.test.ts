@@ -46,6 +46,7 @@ beforeAll(async () => {
       event: 'retrieve',
       issuer: principal.issuer,
       subject: principal.subject,
+      chain: [],
       details: { of: tenant },
     });
   }

@@ -163,6 +163,7 @@ describe('and at run time', () => {
     const parts = {
       audit: { append: async () => void touched.push('audit') },
       passages: { read: async () => (touched.push('text'), [text]) },
+      evidence: { queryHash: () => '', modelId: async () => 'model', chains: () => [] },
     };
     return release(parts, clearance as Parameters<typeof release>[1], occasion);
   };

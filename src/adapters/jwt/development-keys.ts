@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose';
 import { z } from 'zod';
 import { StartupError } from '../../types/errors.ts';
+import { keyFile } from '../key-file.ts';
 import type { SigningKey } from './signing-key.ts';
 
 export const DEVELOPMENT_ALGORITHM = 'ES256';
@@ -11,7 +10,7 @@ export const DEVELOPMENT_ALGORITHM = 'ES256';
 export type DevelopmentKeys = SigningKey & { readonly privateKey: CryptoKey };
 
 const coordinate = z.string().regex(/^[\w-]{43}$/);
-const keyFile = z.object({
+const storedKey = z.object({
   kty: z.literal('EC'),
   crv: z.literal('P-256'),
   x: coordinate,
@@ -33,48 +32,19 @@ async function keysIn(dataDir: string, file: string, what: string): Promise<Deve
   const folder = join(dataDir, 'development-issuer');
   const path = join(folder, file);
   try {
-    const text = (await readExisting(path)) ?? (await create(folder, path));
-    return await load(text);
+    return await load(await keyFile(folder, 'key.json', newKey));
   } catch (error) {
     throw unusable(`${what} ${path}`, error);
   }
 }
 
-/** `undefined` where there is no key yet; anything else that goes wrong is thrown. */
-async function readExisting(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-async function create(folder: string, path: string): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
+async function newKey(): Promise<string> {
   const { privateKey } = await generateKeyPair(DEVELOPMENT_ALGORITHM, { extractable: true });
-  const text = `${JSON.stringify(await exportJWK(privateKey))}\n`;
-
-  const draft = join(folder, `${randomUUID()}.draft`);
-  const file = await open(draft, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-    // A rename would replace the key of a process that was first; a link refuses, and its key is then ours too.
-    await link(draft, path);
-    return text;
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return await readFile(path, 'utf8');
-    throw error;
-  } finally {
-    await file.close();
-    await rm(draft, { force: true });
-  }
+  return `${JSON.stringify(await exportJWK(privateKey))}\n`;
 }
 
 async function load(text: string): Promise<DevelopmentKeys> {
-  const { d, ...publicPart } = keyFile.parse(JSON.parse(text));
+  const { d, ...publicPart } = storedKey.parse(JSON.parse(text));
   const kid = await calculateJwkThumbprint(publicPart);
   const publicJwk = { ...publicPart, kid, alg: DEVELOPMENT_ALGORITHM, use: 'sig' };
   // Refuses a private part that does not belong to the public one.
@@ -92,8 +62,4 @@ function unusable(key: string, error: unknown): StartupError {
   return new StartupError(
     `${key} is damaged: delete the file to get a new one; tokens made with the old one end.`,
   );
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -26,6 +26,10 @@ export const privileges: Readonly<Record<string, string>> = {
   sources: 'SELECT, INSERT, UPDATE, DELETE',
   // Not to be read either, but by `find_decision`: a service that is taken over tells nobody who has asked what.
   audit: 'INSERT',
+  audit_unchained: '',
+  // Signed, so nobody is believed who only may add one. Whose names the trail has is no secret from a service that reads all of them.
+  audit_checkpoints: 'SELECT, INSERT',
+  audit_names: 'SELECT, INSERT',
   search_tuning: 'SELECT',
   engine_server: 'SELECT',
   // Which store and which model is asked stays as `clearance migrate` has set it.
@@ -42,9 +46,10 @@ export async function grantService(database: Database): Promise<void> {
       EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM ${SERVICE_ROLE}', current_schema());
     END $$`);
     for (const [table, granted] of Object.entries(privileges)) {
+      if (granted === '') continue;
       await tx.query(`GRANT ${granted} ON ${table} TO ${SERVICE_ROLE}`);
     }
-    await tx.query(`GRANT EXECUTE ON FUNCTION find_decision TO ${SERVICE_ROLE}`);
+    await tx.query(`GRANT EXECUTE ON FUNCTION find_decision, audit_tip TO ${SERVICE_ROLE}`);
   });
 }
 

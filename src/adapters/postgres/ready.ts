@@ -81,10 +81,10 @@ async function requireSchema(database: Queryable): Promise<void> {
 async function requireLeastPrivilege(database: Queryable): Promise<void> {
   const { rows } = await database.query<{ role: string; audit: boolean; owner: boolean }>(
     `SELECT current_user AS role,
-       has_table_privilege(oid, 'DELETE, TRUNCATE, TRIGGER') OR has_any_column_privilege(oid, 'UPDATE') AS audit,
-       (SELECT bool_or(pg_has_role(relowner, 'USAGE')) FROM pg_class
-        WHERE relkind = 'r' AND relnamespace = audit.relnamespace) AS owner
-     FROM pg_class audit WHERE oid = 'audit'::regclass`,
+       bool_or(relname ~ '^audit' AND
+         (has_table_privilege(oid, 'DELETE, TRUNCATE, TRIGGER') OR has_any_column_privilege(oid, 'UPDATE'))) AS audit,
+       bool_or(pg_has_role(relowner, 'USAGE')) AS owner
+     FROM pg_class WHERE relkind = 'r' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'audit'::regclass)`,
   );
   const [found] = rows;
   if (found?.owner === false && !found.audit) return;

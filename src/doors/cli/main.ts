@@ -5,6 +5,7 @@ import { DEFAULT_TENANT, scopes } from '../../types/principal.ts';
 import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
 import { addAgentCommands } from './agent-commands.ts';
 import { type Asker, parseAgents, parseAsker, wholeNumber } from './arguments.ts';
+import { addAuditCommands } from './audit-commands.ts';
 import { addSourceCommands } from './source-commands.ts';
 import type { TokenOptions } from './token.ts';
 import { told } from './told.ts';
@@ -145,6 +146,7 @@ program
 
 addAgentCommands(program);
 addSourceCommands(program);
+addAuditCommands(program);
 
 const index = program
   .command('index')

@@ -1,13 +1,16 @@
+import { auditKeys } from '../../../src/adapters/audit-keys.ts';
 import { embeddedEngine } from '../../../src/adapters/embedded-engine/embedded-engine.ts';
 import { developmentIdentity, mintToken } from '../../../src/adapters/jwt/development-issuer.ts';
 import { developmentKeys } from '../../../src/adapters/jwt/development-keys.ts';
 import { permissionIndex } from '../../../src/adapters/permission-index/permission-index.ts';
-import { postgresAuditLog, postgresDecisions } from '../../../src/adapters/postgres/audit.ts';
+import { postgresDecisions, postgresTrail } from '../../../src/adapters/postgres/audit.ts';
 import { postgresPassages } from '../../../src/adapters/postgres/passages.ts';
 import { postgresRelationships } from '../../../src/adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/candidate-index.ts';
 import { postgresSessions } from '../../../src/adapters/postgres/sessions.ts';
 import { membersBy } from '../../../src/audience/members.ts';
+import { queryHasher } from '../../../src/audit/keys.ts';
+import { openTrail } from '../../../src/audit/trail.ts';
 import type { Model } from '../../../src/evaluator/model.ts';
 import { contextNow } from '../../../src/ports/engine.ts';
 import { type ReadPath, retrieve } from '../../../src/retrieve/retrieve.ts';
@@ -24,6 +27,8 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
   const permissions = permissionIndex(model, guarded, relationships);
   const keys = await developmentKeys(keysFolder);
   const engine = embeddedEngine(model, relationships);
+  const trailKeys = await auditKeys(undefined, keysFolder);
+  const trail = openTrail(postgresTrail(database), trailKeys, console.error);
   const path: ReadPath = {
     guarded,
     relationships,
@@ -33,7 +38,12 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
     engine,
     rules: noAgents,
     passages: postgresPassages(database),
-    audit: postgresAuditLog(database),
+    audit: trail,
+    evidence: {
+      queryHash: queryHasher(trailKeys),
+      modelId: async () => 'model',
+      chains: (tenant, claims) => permissions.reasons.chains(tenant, claims),
+    },
     decisions: postgresDecisions(database),
     members: membersBy(model, relationships),
   };
@@ -51,6 +61,7 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
         signal: AbortSignal.timeout(600_000),
       });
     },
+    close: () => trail.close(),
     token: (subject: string): Promise<string> =>
       mintToken(keys, { subject, scopes: ['retrieve'], lifetime: 7_200 }),
     /** Milliseconds of one retrieval, and how many passages it gave. */

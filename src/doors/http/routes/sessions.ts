@@ -4,7 +4,6 @@ import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import { endSession, startSession } from '../../../retrieve/session.ts';
 import { parseInput } from '../../../types/parse.ts';
-import { whoIs } from '../../../types/principal.ts';
 import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
@@ -33,10 +32,11 @@ export function sessionRoutes(app: FastifyInstance, { identity, sessions }: Read
       const { principal } = await authenticate(identity, presentedBy(request), 'retrieve');
       parseInput(sessionRequest, request.body);
       const session = await startSession(sessions, principal);
-      const { tenant: _, issuer: __, ...who } = whoIs(principal);
+      const [actor] = principal.chain;
       return reply.code(201).send({
         session_id: session.id,
-        ...who,
+        subject: principal.subject,
+        ...(actor === undefined ? {} : { actor, chain: principal.chain }),
         expires_at: session.expiresAt.toISOString(),
       } satisfies z.infer<typeof sessionResponse>);
     },
