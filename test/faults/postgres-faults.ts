@@ -20,7 +20,7 @@ const gone: Fault['expected'] = {
   'put a new document': unavailable,
   'narrow its readers': unavailable,
   'delete a document': unavailable,
-  'change relationships': '503 audit_unavailable',
+  'change relationships': unavailable,
   'start a session': unavailable,
   readyz: unavailable,
 };
