@@ -34,8 +34,8 @@ if (organisation === undefined) process.exit(0);
 const { queries } = organisation;
 const slice = everyNth(organisation, Number(options.every));
 const limits = { RATE_LIMIT_PER_MINUTE: '1000000', MAX_REQUESTS_IN_FLIGHT: '1000' };
-const rows: string[][] = [];
 
+console.log(`${slice.documents.length} documents of k8s-acl, k = ${K}, ${REQUESTS} requests of each kind.\n`);
 const dataDir = await mkdtemp(join(tmpdir(), 'clearance-bench-'));
 await measureOn('embedded', readConfig({ CLEARANCE_DATA_DIR: dataDir, ...limits }));
 await rm(dataDir, { recursive: true, force: true });
@@ -45,14 +45,13 @@ if (parts !== undefined) {
   await measureOn('Postgres and OpenFGA', readConfig(installation.env));
   await installation.close();
 }
-console.log(`${slice.documents.length} documents of k8s-acl, k = ${K}, ${REQUESTS} requests of each kind.\n`);
-console.log(table(['parts', 'callers', 'without, p50', 'with, p50', 'p95', 'p50, times'], rows));
 
 async function measureOn(name: string, config: Config): Promise<void> {
   console.error(`${name}: writing …`);
   const service = await openService(config, console.error);
   await seed(service.write, config, slice);
   const tokens = await tokensOf(slice, config);
+  const rows: string[][] = [];
   for (const callers of [1, 16]) {
     console.error(`${name}, ${callers} callers …`);
     const kinds = {
@@ -72,6 +71,7 @@ async function measureOn(name: string, config: Config): Promise<void> {
     rows.push([name, String(callers), without.p50, written.p50, written.p95, ratio.toFixed(2)]);
   }
   await service.close();
+  console.log(table(['parts', 'callers', 'without, p50', 'with, p50', 'p95', 'p50, times'], rows));
 }
 
 async function turn(
