@@ -4,10 +4,13 @@ import { postgresAgents } from './adapters/postgres/agents.ts';
 import { postgresAuditLog, postgresDecisions } from './adapters/postgres/audit.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { requireEmbeddingSpace, useEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
+import { postgresHandOvers } from './adapters/postgres/hand-overs.ts';
 import { postgresPassages } from './adapters/postgres/passages.ts';
+import { postgresRevocations } from './adapters/postgres/revocations.ts';
 import { postgresCandidateIndex } from './adapters/postgres/search/candidate-index.ts';
 import { storedTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { ensureVectorIndex, lacksVectorIndex } from './adapters/postgres/search/vector-index.ts';
+import { postgresSessionWatch } from './adapters/postgres/session-watch.ts';
 import { postgresSessions } from './adapters/postgres/sessions.ts';
 import { postgresUsedProofs } from './adapters/postgres/used-proofs.ts';
 import { knownAgents } from './agents/known-agents.ts';
@@ -26,15 +29,23 @@ import type { Sources } from './metrics/scrape.ts';
 import { chooseEmbeddings, chooseIdentity, openStore, unprotected } from './parts.ts';
 import type { Plan } from './permission-index/plan.ts';
 import type { Engine } from './ports/engine.ts';
+import type { SecurityEvents } from './ports/security-events.ts';
 import { Costs } from './retrieve/costs.ts';
+import { SETTLED_MS } from './retrieve/hand-over.ts';
 import type { ReadPath } from './retrieve/retrieve.ts';
+import { openSessionStreams, type SessionStreams } from './retrieve/session-streams.ts';
 import { type ProofWatch, watchProofs } from './retrieve/watch-proofs.ts';
+import type { Revoking } from './revocation/revoke.ts';
+import { unrevoked } from './revocation/unrevoked.ts';
 
 /** Everything a door needs. */
 export type Service = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registry;
+  readonly revoking: Revoking;
+  readonly issuerEvents: SecurityEvents;
+  readonly streams: SessionStreams;
   readonly meter: Meter;
   readonly gates: Gates;
   /** What a scrape of the metrics looks up. */
@@ -84,8 +95,10 @@ export async function openService(config: Config, onError: (error: unknown) => v
   const { database, ...store } = await openStore(config);
   try {
     const agents = postgresAgents(database);
-    const tokens = await chooseIdentity(config, postgresUsedProofs(database));
-    const identity = knownAgents(limitedIdentity(tokens, config.rateLimitPerMinute), agents);
+    const { tokens, events } = await chooseIdentity(config, postgresUsedProofs(database));
+    const revocations = postgresRevocations(database);
+    const limited = limitedIdentity(tokens, config.rateLimitPerMinute);
+    const identity = knownAgents(unrevoked(limited, revocations), agents);
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
     if (config.database === undefined) {
       await useEmbeddingSpace(database, embeddings);
@@ -110,6 +123,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
         ...shared,
         identity,
         sessions: postgresSessions(database),
+        handOvers: postgresHandOvers(database),
         index: engine.index(
           postgresCandidateIndex(
             database,
@@ -144,10 +158,14 @@ export async function openService(config: Config, onError: (error: unknown) => v
       meter,
     );
     const worker = startOutboxWorker(write);
+    const streams = openSessionStreams(read, { watch: postgresSessionWatch(database), agents }, onError);
     return {
       read,
       write,
       registry: { agents, audit: shared.audit },
+      revoking: { revocations, sessions: read.sessions, agents, audit: shared.audit, settledMs: SETTLED_MS },
+      issuerEvents: events,
+      streams,
       meter,
       gates,
       sources: {
@@ -156,6 +174,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
         inFlight: () => ({
           reads: gates.reads.inFlight,
           writes: gates.writes.inFlight,
+          revocations: gates.revocations.inFlight,
           imports: gates.imports.inFlight,
         }),
         closedTenants: () => engine.closed(),
@@ -167,6 +186,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
         return { pendingSteps: steps, oldestSeconds };
       },
       async close() {
+        await streams.close();
         await worker.stop();
         await engine.close();
         await store.close();

@@ -10,9 +10,11 @@ import { reembed, requireEmbeddingSpace } from './adapters/postgres/embedding-sp
 import { type PinnedStore, postgresEngineStores } from './adapters/postgres/engine-stores.ts';
 import { postgresHolding } from './adapters/postgres/holding.ts';
 import { postgresLedger } from './adapters/postgres/ledger.ts';
+import { postgresRevocations } from './adapters/postgres/revocations.ts';
 import type { Tuning } from './adapters/postgres/search/choose-route.ts';
 import { JUDGED, measureTuning } from './adapters/postgres/search/measure-tuning.ts';
 import { storeTuning } from './adapters/postgres/search/stored-tuning.ts';
+import { postgresSessions } from './adapters/postgres/sessions.ts';
 import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
 import type { Registry } from './agents/registry.ts';
 import type { Sides } from './agreement/compare.ts';
@@ -20,6 +22,8 @@ import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
 import type { Config } from './config.ts';
 import { chooseEmbeddings, openStore } from './parts.ts';
 import type { LedgerState } from './ports/ledger.ts';
+import { SETTLED_MS } from './retrieve/hand-over.ts';
+import type { Revoking } from './revocation/revoke.ts';
 import { setUpOpenFga } from './set-up-openfga.ts';
 import { StartupError } from './types/errors.ts';
 
@@ -59,6 +63,23 @@ export async function withRegistry<T>(config: Config, work: (registry: Registry)
     return await work({
       agents: postgresAgents(store.database),
       audit: postgresAuditLog(store.database),
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+/** What revokes, for as long as `work` takes. */
+export async function withRevoking<T>(config: Config, work: (revoking: Revoking) => Promise<T>): Promise<T> {
+  const store = await openStore(config);
+  try {
+    const { database } = store;
+    return await work({
+      revocations: postgresRevocations(database),
+      sessions: postgresSessions(database),
+      agents: postgresAgents(database),
+      audit: postgresAuditLog(database),
+      settledMs: SETTLED_MS,
     });
   } finally {
     await store.close();

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { developmentIdentity } from './adapters/jwt/development-issuer.ts';
+import { developmentEvents, developmentIdentity } from './adapters/jwt/development-issuer.ts';
 import { developmentKeys } from './adapters/jwt/development-keys.ts';
-import { oidcIdentity } from './adapters/jwt/oidc.ts';
+import { oidcEvents, oidcIdentity } from './adapters/jwt/oidc.ts';
 import { onlyIssuer, readIssuers } from './adapters/jwt/trusted-issuer.ts';
 import { openAiEmbeddings } from './adapters/openai-embeddings/openai-embeddings.ts';
 import { misreadRelations } from './adapters/openfga/misread.ts';
@@ -18,6 +18,7 @@ import type { Config } from './config.ts';
 import { type Model, modelFromDsl } from './evaluator/model.ts';
 import type { Embeddings } from './ports/embeddings.ts';
 import type { Identity } from './ports/identity.ts';
+import type { SecurityEvents } from './ports/security-events.ts';
 import type { UsedProofs } from './ports/used-proofs.ts';
 import { StartupError } from './types/errors.ts';
 
@@ -99,13 +100,20 @@ export async function chooseEmbeddings({ openai }: Config): Promise<Embeddings> 
   return openai === undefined ? staticEmbeddings() : openAiEmbeddings(openai);
 }
 
+/** Who takes tokens, and what their issuers say of them later. */
 export async function chooseIdentity(
   { oidc, dataDir, publicUrl }: Config,
   used: UsedProofs,
-): Promise<Identity> {
-  if (oidc === undefined) return developmentIdentity(await developmentKeys(dataDir));
+): Promise<{ readonly tokens: Identity; readonly events: SecurityEvents }> {
+  if (oidc === undefined) {
+    const keys = await developmentKeys(dataDir);
+    return { tokens: developmentIdentity(keys), events: developmentEvents(keys) };
+  }
   const issuers = 'file' in oidc ? await readIssuers(oidc.file) : [onlyIssuer(oidc.issuer, oidc.audience)];
-  return oidcIdentity(issuers, publicUrl === undefined ? undefined : { publicUrl, used });
+  return {
+    tokens: oidcIdentity(issuers, publicUrl === undefined ? undefined : { publicUrl, used }),
+    events: oidcEvents(issuers),
+  };
 }
 
 export async function loadModel({ authorizationModel }: Config): Promise<Model> {

@@ -35,10 +35,15 @@ async function inOrder(
   presented: Presented | undefined,
   id: string,
 ): Promise<DocumentResponse> {
-  const { principal } = await authenticate(path.identity, presented, 'retrieve');
+  const credentials = await authenticate(path.identity, presented, 'retrieve');
+  const { principal } = credentials;
   const document = path.index.openDocument(principal.tenant, id);
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
-  const { passages, shortfall } = await release(path, clearance, { event: 'read_document', details: {} });
+  const { passages, shortfall } = await release(path, clearance, {
+    event: 'read_document',
+    credentials,
+    details: {},
+  });
 
   const first = passages[0]?.content;
   if (first === undefined || shortfall !== undefined)

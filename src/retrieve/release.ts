@@ -1,12 +1,28 @@
 import { createHash } from 'node:crypto';
 import type { AuditLog, AuditRecord } from '../ports/audit.ts';
+import type { HandOver, HandOvers } from '../ports/hand-overs.ts';
 import type { Passages, PassageText } from '../ports/passages.ts';
 import type { Candidate } from '../ports/search.ts';
+import type { Credentials } from '../types/principal.ts';
 import type { Shortfall } from '../types/retrieval.ts';
+import { revocableSince, tokenKeys } from '../types/revocation.ts';
 import type { TupleKey } from '../types/tuple.ts';
 import { type Clearance, isClearance } from './enforce.ts';
+import { requireHandOver } from './hand-over.ts';
 
-export type Release = { readonly audit: AuditLog; readonly passages: Passages };
+export type Release = {
+  readonly audit: AuditLog;
+  readonly passages: Passages;
+  readonly handOvers: HandOvers;
+};
+
+export type Occasion = {
+  readonly event: AuditRecord['event'];
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly credentials: Credentials;
+  /** In which it is remembered, and who will see it beside the principal. */
+  readonly session?: { readonly id: string; readonly audience: readonly string[] };
+};
 
 /** Text that may leave, and the score it was found with. Made here only. */
 class Passage {
@@ -32,21 +48,29 @@ export type Released = {
   readonly certified: boolean;
 };
 
-/** Writes the audit record, then reads text: exactly the chunks cleared, and none whose version is no longer published. */
+/**
+ * Writes the audit record, then reads text: exactly the chunks cleared, and none whose version is no longer published. The
+ * last step asks whether the token and the session still count: its caller hands over what it gets, with no wait in between.
+ */
 export async function release(
-  { audit, passages }: Release,
+  { audit, passages, handOvers }: Release,
   clearance: Clearance,
-  occasion: { readonly event: AuditRecord['event']; readonly details: Readonly<Record<string, unknown>> },
+  occasion: Occasion,
 ): Promise<Released> {
   if (!isClearance(clearance)) throw new TypeError('Only what enforce has cleared can be released.');
   const { principal, candidates } = clearance;
-  await audit.append({
+  if (occasion.credentials.principal !== principal)
+    throw new TypeError('A clearance is released to the principal that it was given to.');
+  const record = {
     tenant: principal.tenant,
     decisionId: clearance.decisionId,
-    event: occasion.event,
     issuer: principal.issuer,
     subject: principal.subject,
     ...(principal.actor === undefined ? {} : { actor: principal.actor }),
+  };
+  await audit.append({
+    ...record,
+    event: occasion.event,
     details: {
       ...occasion.details,
       released: candidates.map(({ documentId, chunkId, version }) => ({ documentId, chunkId, version })),
@@ -63,11 +87,35 @@ export async function release(
     const same = text?.version === candidate.version && text.documentId === candidate.documentId;
     return same ? [new Passage(text, candidate)] : [];
   });
+  try {
+    await requireHandOver(handOvers, handOverOf(occasion, released));
+  } catch (error) {
+    // It was put down as released, and is not.
+    await audit.append({ ...record, event: 'withhold', details: {} });
+    throw error;
+  }
   const whole = released.length === candidates.length;
   return {
     passages: released,
     shortfall: clearance.shortfall ?? (whole ? undefined : 'document_changed'),
     certified: clearance.certified && whole,
+  };
+}
+
+function handOverOf({ credentials, session }: Occasion, released: readonly Passage[]): HandOver {
+  const documents = released.map(({ content }) => content);
+  return {
+    tenant: credentials.principal.tenant,
+    keys: tokenKeys(credentials),
+    since: revocableSince(credentials),
+    ...(session && {
+      session: {
+        ...session,
+        documents: [
+          ...new Map(documents.map((each) => [`${each.version} ${each.documentId}`, each])).values(),
+        ],
+      },
+    }),
   };
 }
 

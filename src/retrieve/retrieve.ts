@@ -45,13 +45,14 @@ async function inOrder(
   input: RetrieveRequest,
 ): Promise<RetrieveResponse> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  const { principal, scopes } = await authenticate(path.identity, presented, 'retrieve');
+  const credentials = await authenticate(path.identity, presented, 'retrieve');
+  const { principal, scopes } = credentials;
   const { query, k, session_id, filter, exactness, debug, audience: entries } = parseRetrieveRequest(input);
   if (debug && !scopes.has('admin')) {
     throw new ClearanceError('forbidden', '"debug" needs a token with the scope "admin".');
   }
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
-  const sessionId = await openSession(path.sessions, principal, session_id);
+  const sessionId = await openSession(path.sessions, credentials, session_id);
   const audience = entries === undefined ? [] : await audienceOf(path, principal.tenant, entries, signal);
   const question = {
     tenant: principal.tenant,
@@ -64,6 +65,8 @@ async function inOrder(
   const clearance = await enforce(path, principal, candidates, k, signal, audience);
   const released = await release(path, clearance, {
     event: 'retrieve',
+    credentials,
+    session: { id: sessionId, audience: typeof audience === 'string' ? [] : audience },
     details: {
       session: sessionId,
       query: queryHash(query),

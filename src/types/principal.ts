@@ -44,9 +44,24 @@ export type Scope = (typeof scopes)[number];
 /** The source of documents that an administrator writes without naming one; no token may claim it. */
 export const ADMIN_SOURCE = 'admin';
 
+/** What a token says of itself, by which it can be revoked. */
+export type TokenFacts = {
+  /** SHA-256 of what is signed, in base64url. */
+  readonly hash: string;
+  /** Its `sub`, as the issuer has it. */
+  readonly login: string;
+  readonly jti?: string;
+  /** The session at the issuer that it belongs to. */
+  readonly sid?: string;
+  /** Seconds since 1970. */
+  readonly issuedAt?: number;
+  readonly expiresAt: number;
+};
+
 /** A verified token: the principal, and what it may do. */
 export type Credentials = {
   readonly principal: Principal;
+  readonly token: TokenFacts;
   readonly scopes: ReadonlySet<Scope>;
   /** The source whose documents an `ingest` token may write. */
   readonly source?: string;

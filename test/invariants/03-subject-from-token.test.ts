@@ -42,7 +42,8 @@ async function forged(): Promise<string> {
 describe('the subject comes from a verified token', () => {
   it('and not from one that merely says so', async () => {
     const believes: Identity = {
-      verify: async (token) => readClaims(claimsOf(token), onlyIssuer('clearance-development', 'any')),
+      verify: async (token) =>
+        readClaims(claimsOf(token), onlyIssuer('clearance-development', 'any'), 'hash'),
     };
     const token = await forged();
     const leak = await retrieve({ ...service.read, identity: believes }, token, request);

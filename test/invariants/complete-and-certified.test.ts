@@ -6,8 +6,9 @@ import { enforce } from '../../src/retrieve/enforce.ts';
 import type { Principal } from '../../src/types/principal.ts';
 
 const { principal }: { principal: Principal } = readClaims(
-  { sub: 'anne', scope: 'retrieve' },
+  { sub: 'anne', scope: 'retrieve', exp: 2_000_000_000 },
   onlyIssuer('test', 'any'),
+  'hash',
 );
 const ranked = (documentId: string, score: number): RankedDocument => ({ documentId, version: 1, score });
 const chunk = (documentId: string, chunkId: string, score: number): Candidate => ({

@@ -40,6 +40,9 @@ const partsWith = (more: Partial<HttpParts>): HttpParts => ({
   read: { ...parts.read, engine: blocked.engine },
   write: parts.write,
   registry: parts.registry,
+  revoking: parts.revoking,
+  issuerEvents: parts.issuerEvents,
+  streams: parts.streams,
   ready: async () => ({ pendingSteps: 0, oldestSeconds: 0 }),
   ...more,
 });

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WritePath } from '../../ingest/ingest.ts';
 import { embeddedEngine } from '../../src/adapters/embedded-engine/embedded-engine.ts';
-import { developmentIdentity, type TokenRequest } from '../../src/adapters/jwt/development-issuer.ts';
+import {
+  developmentEvents,
+  developmentIdentity,
+  type TokenRequest,
+} from '../../src/adapters/jwt/development-issuer.ts';
 import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
 import { permissionIndex } from '../../src/adapters/permission-index/permission-index.ts';
 import { openEmbeddedStore } from '../../src/adapters/pglite/embedded-store.ts';
@@ -12,10 +16,13 @@ import { postgresAuditLog, postgresDecisions } from '../../src/adapters/postgres
 import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
 import { useEmbeddingSpace } from '../../src/adapters/postgres/embedding-space.ts';
+import { postgresHandOvers } from '../../src/adapters/postgres/hand-overs.ts';
 import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { postgresPassages } from '../../src/adapters/postgres/passages.ts';
 import { postgresRelationships } from '../../src/adapters/postgres/relationships.ts';
+import { postgresRevocations } from '../../src/adapters/postgres/revocations.ts';
 import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
+import { postgresSessionWatch } from '../../src/adapters/postgres/session-watch.ts';
 import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
 import { staticEmbeddings } from '../../src/adapters/static-embeddings/static-embeddings.ts';
 import type { Registry } from '../../src/agents/registry.ts';
@@ -24,12 +31,19 @@ import { readConfig } from '../../src/config.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
 import { developmentToken } from '../../src/operator.ts';
+import type { SecurityEvents } from '../../src/ports/security-events.ts';
+import { SETTLED_MS } from '../../src/retrieve/hand-over.ts';
 import type { ReadPath } from '../../src/retrieve/retrieve.ts';
+import { openSessionStreams, type SessionStreams } from '../../src/retrieve/session-streams.ts';
+import type { Revoking } from '../../src/revocation/revoke.ts';
 
 export type Parts = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registry;
+  readonly revoking: Revoking;
+  readonly issuerEvents: SecurityEvents;
+  readonly streams: SessionStreams;
   readonly database: Database;
   token(subject: string, more?: Partial<TokenRequest>): Promise<string>;
   close(): Promise<void>;
@@ -48,23 +62,37 @@ export async function openParts(dsl?: string): Promise<Parts> {
   const model = modelFromDsl(dsl ?? (await readFile(defaultModel, 'utf8')));
   const relationships = postgresRelationships(database);
   const shared = { audit: postgresAuditLog(database), relationships, guarded: config.guarded };
+  const keys = await developmentKeys(dataDir);
+  const agents = postgresAgents(database);
+  const read: ReadPath = {
+    ...shared,
+    identity: developmentIdentity(keys),
+    sessions: postgresSessions(database),
+    handOvers: postgresHandOvers(database),
+    index: postgresCandidateIndex(
+      database,
+      embeddings,
+      permissionIndex(model, config.guarded, relationships),
+    ),
+    engine: embeddedEngine(model, relationships),
+    passages: postgresPassages(database),
+    decisions: postgresDecisions(database),
+    members: membersBy(model, relationships),
+  };
+  const streams = openSessionStreams(read, { watch: postgresSessionWatch(database), agents }, () => {});
   return {
     database,
-    registry: { agents: postgresAgents(database), audit: shared.audit },
-    read: {
-      ...shared,
-      identity: developmentIdentity(await developmentKeys(dataDir)),
-      sessions: postgresSessions(database),
-      index: postgresCandidateIndex(
-        database,
-        embeddings,
-        permissionIndex(model, config.guarded, relationships),
-      ),
-      engine: embeddedEngine(model, relationships),
-      passages: postgresPassages(database),
-      decisions: postgresDecisions(database),
-      members: membersBy(model, relationships),
+    registry: { agents, audit: shared.audit },
+    revoking: {
+      revocations: postgresRevocations(database),
+      sessions: read.sessions,
+      agents,
+      audit: shared.audit,
+      settledMs: SETTLED_MS,
     },
+    issuerEvents: developmentEvents(keys),
+    streams,
+    read,
     write: {
       ...shared,
       documents: postgresDocuments(database),
@@ -76,6 +104,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
     token: (subject, more = {}) =>
       developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more }),
     async close() {
+      await streams.close();
       await database.close();
       await store.close();
       await rm(dataDir, { recursive: true, force: true });

@@ -14,6 +14,9 @@ import type { TrustedIssuer } from './trusted-issuer.ts';
 
 const name = z.string().min(1).max(200);
 
+/** Present but unreadable is refused: it could not be revoked by it. */
+const identifier = z.string().min(1).max(1_000);
+
 const claims = z.object({
   sub: name,
   /** RFC 8693, section 4.1: who acts for the subject. Present but unreadable is refused, never ignored. */
@@ -31,12 +34,16 @@ const claims = z.object({
     )
     .optional(),
   tenant: tenantName.optional(),
+  jti: identifier.optional(),
+  sid: identifier.optional(),
+  iat: z.number().optional(),
+  exp: z.number(),
 });
 type Claims = z.output<typeof claims>;
 type Payload = Readonly<Record<string, unknown>>;
 
 /** What verified claims of an issuer say, as far as it may say it; anything they leave unclear is refused. */
-export function readClaims(payload: Payload, trusted: TrustedIssuer): Credentials {
+export function readClaims(payload: Payload, trusted: TrustedIssuer, hash: string): Credentials {
   const read = parsed(claims, payload);
   const { act, scope, source } = read;
   requireClient(read, trusted);
@@ -62,6 +69,14 @@ export function readClaims(payload: Payload, trusted: TrustedIssuer): Credential
       subject: subjectOf(payload, read, trusted),
       ...(act && { actor: engineUser('agent', act.sub, trusted.namespace) }),
     }),
+    token: {
+      hash,
+      login: read.sub,
+      expiresAt: read.exp,
+      ...(read.jti !== undefined && { jti: read.jti }),
+      ...(read.sid !== undefined && { sid: read.sid }),
+      ...(read.iat !== undefined && { issuedAt: read.iat }),
+    },
     scopes: granted,
     ...(source !== undefined && { source }),
   };

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { createLocalJWKSet, SignJWT } from 'jose';
 import type { Identity } from '../../ports/identity.ts';
+import type { SecurityEvents } from '../../ports/security-events.ts';
 import { ClearanceError, StartupError } from '../../types/errors.ts';
 import type { Scope } from '../../types/principal.ts';
 import { readClaims } from './claims.ts';
 import { DEVELOPMENT_ALGORITHM, type DevelopmentKeys } from './development-keys.ts';
+import { issuerEvents } from './security-events.ts';
 import { onlyIssuer } from './trusted-issuer.ts';
-import { jwtIdentity } from './verify.ts';
+import { jwtIdentity, type Verifier } from './verify.ts';
 
 const ISSUER = 'clearance-development';
 const AUDIENCE = 'clearance';
@@ -31,8 +33,10 @@ export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): P
   if (!Number.isSafeInteger(lifetime) || lifetime <= 0) {
     throw new StartupError('The lifetime of a token is a whole number of seconds above 0.');
   }
+  const now = Math.floor(Date.now() / 1_000);
   const claims = {
     sub: subject,
+    exp: now + lifetime,
     client_id: 'clearance-token',
     jti: randomUUID(),
     ...(actor !== undefined && { act: { sub: actor } }),
@@ -41,22 +45,28 @@ export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): P
     ...(tenant !== undefined && { tenant }),
   };
   try {
-    readClaims(claims, trusted);
+    readClaims(claims, trusted, '');
   } catch (error) {
     if (error instanceof ClearanceError) throw new StartupError(error.message, { cause: error });
     throw error;
   }
-  const now = Math.floor(Date.now() / 1_000);
   return await new SignJWT(claims)
     .setProtectedHeader({ alg: DEVELOPMENT_ALGORITHM, kid: keys.kid, typ: 'at+jwt' })
     .setIssuer(ISSUER)
     .setAudience(AUDIENCE)
     .setIssuedAt(now)
-    .setExpirationTime(now + lifetime)
     .sign(keys.privateKey);
 }
 
 /** For development only: whoever can read the data folder can be anyone. */
 export function developmentIdentity(keys: DevelopmentKeys): Identity {
-  return jwtIdentity([{ trusted, key: createLocalJWKSet({ keys: [keys.publicJwk] }) }]);
+  return jwtIdentity(developmentVerifiers(keys));
+}
+
+function developmentVerifiers({ publicJwk }: DevelopmentKeys): readonly Verifier[] {
+  return [{ trusted, key: createLocalJWKSet({ keys: [publicJwk] }) }];
+}
+
+export function developmentEvents(keys: DevelopmentKeys): SecurityEvents {
+  return issuerEvents(developmentVerifiers(keys));
 }

@@ -1,5 +1,6 @@
 import { type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Identity } from '../../ports/identity.ts';
+import { tokenHash } from '../../types/revocation.ts';
 import { inspectToken, requireAccessToken } from './access-token.ts';
 import { readClaims } from './claims.ts';
 import { algorithms, CLOCK_TOLERANCE_SECONDS } from './limits.ts';
@@ -33,7 +34,7 @@ export function jwtIdentity(verifiers: readonly Verifier[], possession?: Possess
         throw refusal(error, trusted.issuer, trusted.audience);
       });
       requireAccessToken(payload);
-      const credentials = readClaims(payload, trusted);
+      const credentials = readClaims(payload, trusted, tokenHash(token));
       await requirePossession(possession, presented, payload, trusted.senderConstrained);
       return credentials;
     },

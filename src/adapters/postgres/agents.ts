@@ -35,6 +35,13 @@ export function postgresAgents(database: Database): Agents {
       );
       return rows.map(toAgent);
     },
+    async ownedBy(tenant, owner) {
+      const { rows } = await database.query<{ id: string }>(
+        `SELECT id FROM agents WHERE tenant = $1 AND owner = $2 ORDER BY id`,
+        [tenant, owner],
+      );
+      return rows.map(({ id }) => id);
+    },
     async put(tenant, agent, revision) {
       const { id, owner, purpose, riskClass, state, expiresAt, createdBy, createdAt, reviewed } = agent;
       const { by: reviewedBy = null, at: reviewedAt = null } = reviewed ?? {};

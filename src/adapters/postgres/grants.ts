@@ -21,6 +21,8 @@ export const privileges: Readonly<Record<string, string>> = {
   relationship_changes: 'SELECT, INSERT',
   outbox: 'SELECT, INSERT, UPDATE, DELETE',
   sessions: 'SELECT, INSERT, DELETE',
+  session_documents: 'SELECT, INSERT, UPDATE',
+  revocations: 'SELECT, INSERT, UPDATE, DELETE',
   used_proofs: 'SELECT, INSERT, DELETE',
   agents: 'SELECT, INSERT, UPDATE, DELETE',
   // Not to be read either, but by `find_decision`: a service that is taken over tells nobody who has asked what.

@@ -5,6 +5,7 @@ import { DEFAULT_TENANT, scopes } from '../../types/principal.ts';
 import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
 import { addAgentCommands } from './agent-commands.ts';
 import { parseUser, wholeNumber } from './arguments.ts';
+import { addRevokeCommands } from './revoke-commands.ts';
 import type { TokenOptions } from './token.ts';
 import { told } from './told.ts';
 
@@ -131,6 +132,7 @@ program
   });
 
 addAgentCommands(program);
+addRevokeCommands(program);
 
 const index = program
   .command('index')

@@ -11,7 +11,10 @@ import type { WritePath } from '../../../ingest/ingest.ts';
 import type { Registry } from '../../agents/registry.ts';
 import type { Gates } from '../../limits/gate.ts';
 import type { Meter } from '../../metrics/meter.ts';
+import type { SecurityEvents } from '../../ports/security-events.ts';
 import type { ReadPath } from '../../retrieve/retrieve.ts';
+import type { SessionStreams } from '../../retrieve/session-streams.ts';
+import type { Revoking } from '../../revocation/revoke.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import { addJsonParser } from './body.ts';
 import { gated } from './gated.ts';
@@ -21,14 +24,20 @@ import { agentRoutes } from './routes/agents.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { importRoutes } from './routes/import.ts';
+import { issuerEventRoutes } from './routes/issuer-events.ts';
 import { relationshipRoutes } from './routes/relationships.ts';
 import { retrieveRoutes } from './routes/retrieve.ts';
+import { revocationRoutes } from './routes/revocations.ts';
+import { sessionEventRoutes } from './routes/session-events.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 
 export type HttpParts = {
   readonly read: ReadPath;
   readonly write: WritePath;
   readonly registry: Registry;
+  readonly revoking: Revoking;
+  readonly issuerEvents: SecurityEvents;
+  readonly streams: SessionStreams;
   readonly ready: Readiness;
   /** Absent: nothing is shed. */
   readonly gates?: Gates;
@@ -97,7 +106,12 @@ export async function httpServer(
       relationshipRoutes(scope, parts);
       agentRoutes(scope, { identity: parts.read.identity, registry: parts.registry });
     });
+    gated(routes, gates?.revocations, (scope) => {
+      revocationRoutes(scope, parts.read.identity, parts.revoking);
+      issuerEventRoutes(scope, parts.issuerEvents, parts.revoking);
+    });
     gated(routes, gates?.imports, (scope) => importRoutes(scope, parts));
+    sessionEventRoutes(routes, parts.streams);
     healthRoutes(routes, parts.ready);
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
