@@ -18,12 +18,17 @@ export type TestService = Service & {
 };
 
 /** Registers an agent as somebody's, unless it is known. */
-export async function knowAgent({ agents }: Registry, name: string, tenant = DEFAULT_TENANT): Promise<void> {
+export async function knowAgent(
+  { agents }: Registry,
+  name: string,
+  tenant = DEFAULT_TENANT,
+  owner = 'user:owner',
+): Promise<void> {
   const id = engineUser('agent', name).slice('agent:'.length);
   const now = Date.now();
   const agent: Agent = {
     id,
-    owner: 'user:owner',
+    owner,
     purpose: 'tests',
     riskClass: 'low',
     state: 'active',

@@ -29,7 +29,7 @@ const logoutClaims = z
     sub: name.optional(),
     sid: name.optional(),
     events: eventsOf(LOGOUT),
-    nonce: z.undefined('must not be there'),
+    nonce: z.never('must not be there').optional(),
   })
   .refine(({ sub, sid }) => sub !== undefined || sid !== undefined, 'has neither "sub" nor "sid"');
 
@@ -50,8 +50,8 @@ const eventClaims = z.object({
   jti: name,
   events: z.record(z.string(), z.unknown()).refine((events) => Object.keys(events).length > 0, 'is empty'),
   // OpenID Shared Signals Framework 1.0, section 4.1: so that none is taken for another kind of token.
-  sub: z.undefined('must not be there'),
-  exp: z.undefined('must not be there'),
+  sub: z.never('must not be there').optional(),
+  exp: z.never('must not be there').optional(),
 });
 const sessionRevoked = z.object({ sub_id: subject, events: eventsOf(SESSION_REVOKED) });
 
