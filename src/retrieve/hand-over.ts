@@ -5,11 +5,11 @@ import { ClearanceError } from '../types/errors.ts';
  * An answer leaves within that of when it began to ask whether it still may. What asked later than a revocation is refused;
  * what asked before has left once that is over: so a revocation is acknowledged after `SETTLED_MS`, and nothing leaves later.
  */
-const HAND_OVER_MS = 250;
+const HAND_OVER_MS = 600;
 /** Above `HAND_OVER_MS` by what an answer may take from that moment to its caller, and clocks may run apart. */
-export const SETTLED_MS = 400;
+export const SETTLED_MS = 900;
 /** A store that takes as long as that for a look-up has more to do than it can. */
-const TRIES = 5;
+const TRIES = 3;
 
 /**
  * The last thing before an answer is given: whether its token and its session still count. Its caller has to hand the answer

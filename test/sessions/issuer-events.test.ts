@@ -22,7 +22,8 @@ beforeAll(async () => {
   issuer.discovers();
   issuer.publishes(key);
   service = await openTestService({ OIDC_ISSUER: issuer.url });
-  http = await serveHttp(service);
+  // When it is acknowledged is tried elsewhere.
+  http = await serveHttp({ ...service, revoking: { ...service.revoking, settledMs: 0 } });
 });
 afterAll(async () => {
   await http.close();

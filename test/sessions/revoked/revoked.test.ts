@@ -12,10 +12,10 @@ import { kinds, type Revoked, revokeOne, type World } from './worlds.ts';
 
 /** `npm run bench:revoked` sets it. */
 const REVOCATIONS = Number(process.env.REVOKED ?? 28);
-const AT_ONCE = 14;
-const MS_EACH = 500;
+const AT_ONCE = REVOCATIONS < 1_000 ? 14 : 28;
+const MS_EACH = 1_000;
 /** Of an engine that is slow, at most: so that answers are on their way when they are revoked. */
-const SLOW_MS = 900;
+const SLOW_MS = 2_000;
 
 describe('what was revoked gets nothing from the acknowledgement on', () => {
   let service: TestService;
@@ -24,7 +24,10 @@ describe('what was revoked gets nothing from the acknowledgement on', () => {
   beforeAll(async () => {
     service = await openTestService({ MAX_REQUESTS_IN_FLIGHT: '200', RATE_LIMIT_PER_MINUTE: '1000000' });
     copy = await openService(service.config, () => {});
-    await put(service.write, await writer(service), 'plan', 'The harbour plan.', ['user:*', 'group:bots#member']);
+    await put(service.write, await writer(service), 'plan', 'The harbour plan.', [
+      'user:*',
+      'group:bots#member',
+    ]);
   });
   afterAll(async () => {
     await copy.close();
@@ -36,7 +39,7 @@ describe('what was revoked gets nothing from the acknowledgement on', () => {
   }, async () => {
     const all = await revokeAll(REVOCATIONS, (read) => read);
     console.log(report(all));
-    expect(all.reduce((sum, { before }) => sum + before, 0)).toBeGreaterThan(0);
+    expect(all.filter(({ before }) => before === 0)).toEqual([]);
     expect(all.filter(({ after }) => after > 0)).toEqual([]);
     expect(all).toHaveLength(REVOCATIONS);
   });

@@ -47,9 +47,9 @@ export type Revoked = {
 };
 
 const ASKING_AT_ONCE = 4;
-const WARM_UP_MS = 150;
+const PATIENCE_MS = 60_000;
 /** What was under way at the acknowledgement has ended by then. */
-const WATCH_ON_MS = 1_200;
+const WATCH_ON_MS = 2_000;
 
 /** Somebody asks without end, several times at once, while what they ask with is revoked. */
 export async function revokeOne(world: World, kind: string, request: Kind): Promise<Revoked> {
@@ -60,15 +60,18 @@ export async function revokeOne(world: World, kind: string, request: Kind): Prom
   const started = await anyOf(world.doors).send('POST', '/v1/sessions', { token });
   const session = String(started.body.session_id);
   const given: number[] = [];
-  let watching = true;
+  const watching = new AbortController();
   const asking = Array.from({ length: ASKING_AT_ONCE }, async () => {
-    while (watching) {
+    while (!watching.signal.aborted) {
       const json = { query: 'harbour', session_id: session };
       const { status, text } = await anyOf(world.doors).send('POST', '/v1/retrieve', { token, json });
       if (status === 200 && text.includes('The harbour')) given.push(performance.now());
     }
   });
-  await sleep(WARM_UP_MS);
+  // Else there is nothing to stop.
+  for (const patience = performance.now() + PATIENCE_MS; given.length === 0; await sleep(20)) {
+    if (performance.now() > patience) throw new Error(`${kind}: no answer to begin with`);
+  }
   const began = performance.now();
   const victim = { person, agent, owner, token, session };
   const { status, text } = await anyOf(world.doors).send('POST', '/v1/revocations', {
@@ -78,7 +81,7 @@ export async function revokeOne(world: World, kind: string, request: Kind): Prom
   const acknowledged = performance.now();
   if (status !== 200) throw new Error(`${kind}: ${status} ${text}`);
   await sleep(WATCH_ON_MS);
-  watching = false;
+  watching.abort();
   await Promise.all(asking);
   const after = given.filter((at) => at > acknowledged).length;
   return {
