@@ -45,8 +45,12 @@ describe.skipIf(realParts() === undefined)('a session at two copies of the servi
     timeout: 90_000,
   }, async () => {
     const anne = await deployment.token('anne');
-    const { body } = await send(0, 'POST', '/v1/retrieve', anne, { query: 'harbour' });
-    const session = String(body.session_id);
+    // A machine that does much else may publish late.
+    const session = await vi.waitFor(async () => {
+      const { body } = await send(0, 'POST', '/v1/retrieve', anne, { query: 'harbour' });
+      expect(body.results).toHaveLength(3);
+      return String(body.session_id);
+    }, PATIENCE);
     const stream = await listen(copies[0]?.url ?? '', session, anne);
     streams.push(stream);
     const says = (...events: unknown[]) =>
