@@ -27,6 +27,9 @@ export function postgresHandOvers(database: Database): HandOvers {
              SELECT $3, $4, given.id, given.version, $7::text[]
              FROM found, unnest($5::text[], $6::int[]) AS given (id, version)
              WHERE NOT revoked AND open AND NOT filled
+               -- Even a row that stays as it is would be locked, and that be written to disk.
+               AND NOT EXISTS (SELECT FROM session_documents same WHERE same.session_id = $3
+                 AND same.document_id = given.id AND same.version = given.version AND same.audience @> $7::text[])
              ON CONFLICT (session_id, document_id, version) DO UPDATE
                SET audience = ARRAY(SELECT DISTINCT unnest(known.audience || excluded.audience))
                WHERE NOT known.audience @> excluded.audience
