@@ -38,9 +38,10 @@ CREATE TABLE audit_checkpoints (
 CREATE TABLE audit_names (
   tenant    text NOT NULL,
   name      text NOT NULL,
-  pseudonym text NOT NULL UNIQUE,
+  pseudonym text NOT NULL,
   salt      text NOT NULL,
-  PRIMARY KEY (tenant, name)
+  PRIMARY KEY (tenant, name),
+  UNIQUE (tenant, pseudonym)
 );
 
 -- One record of the audit trail, to who knows its random id: the service may not read the trail itself. Bound to its tables here,

@@ -17,6 +17,3 @@ CREATE TABLE sources (
   revision    int NOT NULL,
   PRIMARY KEY (tenant, id)
 );
-
--- One tenant's session takes no id away from another's.
-ALTER TABLE sessions DROP CONSTRAINT sessions_pkey, ADD PRIMARY KEY (tenant, id);

@@ -5,12 +5,15 @@ import { postgresAgents } from './adapters/postgres/agents.ts';
 import { postgresDecisions, postgresTrail } from './adapters/postgres/audit.ts';
 import { postgresDocuments } from './adapters/postgres/documents.ts';
 import { requireEmbeddingSpace, useEmbeddingSpace } from './adapters/postgres/embedding-space.ts';
+import { postgresHandOvers } from './adapters/postgres/hand-overs.ts';
 import { postgresLabels } from './adapters/postgres/labels.ts';
 import { postgresPassages } from './adapters/postgres/passages.ts';
 import { postgresRelationships } from './adapters/postgres/relationships.ts';
+import { postgresRevocations } from './adapters/postgres/revocations.ts';
 import { postgresCandidateIndex } from './adapters/postgres/search/candidate-index.ts';
 import { storedTuning } from './adapters/postgres/search/stored-tuning.ts';
 import { ensureVectorIndex, lacksVectorIndex } from './adapters/postgres/search/vector-index.ts';
+import { postgresSessionWatch } from './adapters/postgres/session-watch.ts';
 import { postgresSessions } from './adapters/postgres/sessions.ts';
 import { postgresSources } from './adapters/postgres/sources.ts';
 import { postgresUsedProofs } from './adapters/postgres/used-proofs.ts';
@@ -34,10 +37,15 @@ import type { Sources } from './metrics/scrape.ts';
 import { chooseEmbeddings, chooseTokens, openStore, unprotected } from './parts.ts';
 import type { Plan } from './permission-index/plan.ts';
 import type { Engine } from './ports/engine.ts';
+import type { SecurityEvents } from './ports/security-events.ts';
 import { type Registries, vocabularyOf } from './registry/registries.ts';
+import { SETTLED_MS } from './retrieve/hand-over.ts';
 import type { ReadPath } from './retrieve/retrieve.ts';
+import { openSessionStreams, type SessionStreams } from './retrieve/session-streams.ts';
 import { shortCutsBy } from './retrieve/short-cuts.ts';
 import { type ProofWatch, watchProofs } from './retrieve/watch-proofs.ts';
+import type { Revoking } from './revocation/revoke.ts';
+import { unrevoked } from './revocation/unrevoked.ts';
 
 /** Everything a door needs. */
 export type Service = {
@@ -45,6 +53,9 @@ export type Service = {
   readonly write: WritePath;
   readonly registry: Registries;
   readonly exchange: Exchange;
+  readonly revoking: Revoking;
+  readonly issuerEvents: SecurityEvents;
+  readonly streams: SessionStreams;
   readonly meter: Meter;
   readonly gates: Gates;
   /** What a scrape of the metrics looks up. */
@@ -98,7 +109,9 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const agents = postgresAgents(database);
     const sources = postgresSources(database);
     const tokens = await chooseTokens(config, postgresUsedProofs(database));
-    const known = knownAgents(limitedIdentity(tokens.identity, config.rateLimitPerMinute), agents);
+    const revocations = postgresRevocations(database);
+    const counting = unrevoked(tokens.identity, revocations);
+    const known = knownAgents(limitedIdentity(counting, config.rateLimitPerMinute), agents);
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
     if (config.database === undefined) {
       await useEmbeddingSpace(database, embeddings);
@@ -127,6 +140,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
         ...shared,
         identity: delegatedIdentity(known, delegations),
         sessions: postgresSessions(database),
+        handOvers: postgresHandOvers(database),
         index: engine.index(
           postgresCandidateIndex(
             database,
@@ -170,6 +184,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
       meter,
     );
     const worker = startOutboxWorker(write);
+    const streams = openSessionStreams(read, { watch: postgresSessionWatch(database), agents }, onError);
     return {
       read,
       write,
@@ -181,11 +196,14 @@ export async function openService(config: Config, onError: (error: unknown) => v
       },
       exchange: {
         subjects: known,
-        actors: knownAgents(tokens.identity, agents),
+        actors: knownAgents(counting, agents),
         delegations,
         audit: shared.audit,
         ...(tokens.own === undefined ? {} : { tokens: tokens.own }),
       },
+      revoking: { revocations, sessions: read.sessions, agents, audit: shared.audit, settledMs: SETTLED_MS },
+      issuerEvents: tokens.events,
+      streams,
       meter,
       gates,
       sources: {
@@ -194,6 +212,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
         inFlight: () => ({
           reads: gates.reads.inFlight,
           writes: gates.writes.inFlight,
+          revocations: gates.revocations.inFlight,
           imports: gates.imports.inFlight,
         }),
         closedTenants: () => engine.closed(),
@@ -205,6 +224,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
         return { pendingSteps: steps, oldestSeconds };
       },
       async close() {
+        await streams.close();
         await worker.stop();
         await engine.close();
         await trail.close();

@@ -11,9 +11,11 @@ import { reembed, requireEmbeddingSpace } from './adapters/postgres/embedding-sp
 import { type PinnedStore, postgresEngineStores } from './adapters/postgres/engine-stores.ts';
 import { postgresHolding } from './adapters/postgres/holding.ts';
 import { postgresLedger } from './adapters/postgres/ledger.ts';
+import { postgresRevocations } from './adapters/postgres/revocations.ts';
 import type { Tuning } from './adapters/postgres/search/choose-route.ts';
 import { JUDGED, measureTuning } from './adapters/postgres/search/measure-tuning.ts';
 import { storeTuning } from './adapters/postgres/search/stored-tuning.ts';
+import { postgresSessions } from './adapters/postgres/sessions.ts';
 import { oneAtATime, setUpServer } from './adapters/postgres/set-up.ts';
 import { postgresSources } from './adapters/postgres/sources.ts';
 import type { Sides } from './agreement/compare.ts';
@@ -25,6 +27,8 @@ import { chooseEmbeddings, loadModel, openStore } from './parts.ts';
 import type { AuditLog } from './ports/audit.ts';
 import type { LedgerState } from './ports/ledger.ts';
 import { type Registries, vocabularyOf } from './registry/registries.ts';
+import { SETTLED_MS } from './retrieve/hand-over.ts';
+import type { Revoking } from './revocation/revoke.ts';
 import { setUpOpenFga } from './set-up-openfga.ts';
 import { StartupError } from './types/errors.ts';
 import { DEFAULT_TENANT } from './types/principal.ts';
@@ -95,6 +99,23 @@ export async function withTrail<T>(
     return await work(trail);
   } finally {
     await trail.close();
+  }
+}
+
+/** What revokes, for as long as `work` takes. */
+export async function withRevoking<T>(config: Config, work: (revoking: Revoking) => Promise<T>): Promise<T> {
+  const store = await openStore(config);
+  try {
+    const { database } = store;
+    const parts = {
+      revocations: postgresRevocations(database),
+      sessions: postgresSessions(database),
+      agents: postgresAgents(database),
+      settledMs: SETTLED_MS,
+    };
+    return await withTrail(config, database, (audit) => work({ ...parts, audit }));
+  } finally {
+    await store.close();
   }
 }
 

@@ -2,9 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { developmentIdentity, developmentIssuer } from './adapters/jwt/development-issuer.ts';
+import {
+  developmentEvents,
+  developmentIdentity,
+  developmentIssuer,
+} from './adapters/jwt/development-issuer.ts';
 import { developmentExchangeKeys, developmentKeys } from './adapters/jwt/development-keys.ts';
-import { oidcIdentity } from './adapters/jwt/oidc.ts';
+import { oidcEvents, oidcIdentity } from './adapters/jwt/oidc.ts';
 import { type OwnIssuer, ownTokens, ownVerifier } from './adapters/jwt/own-tokens.ts';
 import { readSigningKey } from './adapters/jwt/signing-key.ts';
 import { onlyIssuer, readIssuers } from './adapters/jwt/trusted-issuer.ts';
@@ -21,6 +25,7 @@ import { type Model, modelFromDsl } from './evaluator/model.ts';
 import type { Embeddings } from './ports/embeddings.ts';
 import type { Identity } from './ports/identity.ts';
 import type { OwnTokens } from './ports/own-tokens.ts';
+import type { SecurityEvents } from './ports/security-events.ts';
 import type { UsedProofs } from './ports/used-proofs.ts';
 import { StartupError } from './types/errors.ts';
 
@@ -104,6 +109,8 @@ export async function chooseEmbeddings({ openai }: Config): Promise<Embeddings> 
 
 export type Tokens = {
   readonly identity: Identity;
+  /** What their issuers say of them later. */
+  readonly events: SecurityEvents;
   /** Absent: the service gives out none. */
   readonly own?: OwnTokens;
 };
@@ -126,11 +133,13 @@ export async function chooseTokens(config: Config, used: UsedProofs): Promise<To
     );
   }
   const verifier = own && ownVerifier(own, issuers);
+  const keys = oidc === undefined ? await developmentKeys(dataDir) : undefined;
   return {
     identity:
-      oidc === undefined
-        ? developmentIdentity(await developmentKeys(dataDir), possession, verifier)
-        : oidcIdentity(issuers, possession, verifier),
+      keys === undefined
+        ? oidcIdentity(issuers, possession, verifier)
+        : developmentIdentity(keys, possession, verifier),
+    events: keys === undefined ? oidcEvents(issuers) : developmentEvents(keys),
     ...(own === undefined ? {} : { own: ownTokens(own, possession) }),
   };
 }

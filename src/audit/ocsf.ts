@@ -26,6 +26,9 @@ const activityOf: Readonly<Record<AuditRecord['event'], number>> = {
   write_source: 3,
   delete_source: 4,
   exchange_token: OTHER,
+  withhold: OTHER,
+  revalidate: 2,
+  revoke: OTHER,
   reconcile: OTHER,
   erase_name: 4,
 };

@@ -1,5 +1,6 @@
 import { DELEGABLE, ExchangeRefused } from '../types/delegation.ts';
-import { type Credentials, MAX_CHAIN, throughAgent } from '../types/principal.ts';
+import { type Credentials, type Granted, MAX_CHAIN, throughAgent } from '../types/principal.ts';
+import { inheritedFrom } from '../types/revocation.ts';
 
 /** Of a token that is given in exchange, at most. */
 export const LIFETIME_SECONDS = 300;
@@ -14,7 +15,7 @@ export function grantOf(
   requestedScope: string | undefined,
   provenKey: string | undefined,
   now: Date,
-): Credentials {
+): Granted {
   const agent = agentOf(actor);
   const { principal } = subject;
   if (actor.principal.tenant !== principal.tenant) {
@@ -47,6 +48,7 @@ export function grantOf(
     principal: throughAgent(principal, agent),
     scopes: new Set([DELEGABLE]),
     expiresAt,
+    inherited: inheritedFrom(subject, actor),
     // A token that is bound was presented with a proof of its key, so what comes of it is bound to the same.
     ...(provenKey === undefined ? {} : { boundTo: provenKey }),
     exchanged: true,

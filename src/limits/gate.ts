@@ -42,8 +42,18 @@ export function openGate(limit: number): Gate {
 const MAX_IMPORTS = 4;
 
 /** Apart, so that neither kind starves another: a pipeline that fills its gate leaves reading alone. */
-export type Gates = { readonly reads: Gate; readonly writes: Gate; readonly imports: Gate };
+export type Gates = {
+  readonly reads: Gate;
+  readonly writes: Gate;
+  readonly revocations: Gate;
+  readonly imports: Gate;
+};
 
 export function openGates(limit: number): Gates {
-  return { reads: openGate(limit), writes: openGate(limit), imports: openGate(MAX_IMPORTS) };
+  return {
+    reads: openGate(limit),
+    writes: openGate(limit),
+    revocations: openGate(limit),
+    imports: openGate(MAX_IMPORTS),
+  };
 }

@@ -3,6 +3,7 @@ import type { ReadPath } from '../retrieve/retrieve.ts';
 import {
   measuredAudit,
   measuredDocuments,
+  measuredHandOvers,
   measuredIdentity,
   measuredIndex,
   measuredPassages,
@@ -24,6 +25,7 @@ export function measuredRead(path: ReadPath, meter: Meter): ReadPath {
     },
     audit: measuredAudit(path.audit, meter),
     passages: measuredPassages(path.passages, meter),
+    handOvers: measuredHandOvers(path.handOvers, meter),
   };
 }
 

@@ -2,6 +2,7 @@ import type { AuditLog } from '../ports/audit.ts';
 import type { Documents } from '../ports/documents.ts';
 import type { Embeddings } from '../ports/embeddings.ts';
 import type { Relationships } from '../ports/engine.ts';
+import type { HandOvers } from '../ports/hand-overs.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { Passages } from '../ports/passages.ts';
 import type { CandidateIndex, CandidateSearch } from '../ports/search.ts';
@@ -18,7 +19,9 @@ export function measuredSessions(sessions: Sessions, { timed }: Meter): Sessions
   return {
     create: (session) => timed('session', () => sessions.create(session)),
     isOpen: (id, principal, now) => timed('session', () => sessions.isOpen(id, principal, now)),
+    remembered: (id, principal, now) => timed('session', () => sessions.remembered(id, principal, now)),
     end: (id, principal) => timed('session', () => sessions.end(id, principal)),
+    endAnyones: (tenant, id) => timed('session', () => sessions.endAnyones(tenant, id)),
   };
 }
 
@@ -50,6 +53,10 @@ export function measuredPassages(passages: Passages, meter: Meter): Passages {
       return texts;
     },
   };
+}
+
+export function measuredHandOvers(handOvers: HandOvers, { timed }: Meter): HandOvers {
+  return { confirm: (handOver) => timed('hand_over', () => handOvers.confirm(handOver)) };
 }
 
 export function measuredEmbeddings(embeddings: Embeddings, { timed }: Meter): Embeddings {

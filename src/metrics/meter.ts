@@ -15,6 +15,7 @@ export const steps = [
   'list_objects',
   'audit',
   'release_read',
+  'hand_over',
   'embeddings',
   'relationships_read',
   'relationships_write',

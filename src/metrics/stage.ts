@@ -29,6 +29,7 @@ export const stagesOf = {
   delegation_not_allowed: ['authenticate'],
   identity_unavailable: ['authenticate'],
   conflict: ['input'],
+  session_full: ['session'],
   not_found: ['input', 'session', 'enforce'],
   invalid_filter: ['search'],
   embeddings_unavailable: ['search'],
@@ -42,6 +43,6 @@ export const stagesOf = {
 /** `route` is a template, as in `GET /v1/documents/:id`. */
 export function stageOf(code: ErrorCode, route: string): Stage {
   if (code !== 'not_found') return stagesOf[code][0];
-  if (route === 'POST /v1/retrieve' || route === 'DELETE /v1/sessions/:id') return 'session';
+  if (route === 'POST /v1/retrieve' || /^\w+ \/v1\/sessions\/:id/.test(route)) return 'session';
   return route === 'GET /v1/documents/:id' ? 'enforce' : 'input';
 }

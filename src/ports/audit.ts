@@ -7,6 +7,10 @@ export type AuditRecord = {
   readonly event:
     | 'retrieve'
     | 'read_document'
+    /** After a record of the same decision: it was not released after all. */
+    | 'withhold'
+    | 'revalidate'
+    | 'revoke'
     | 'write_document'
     | 'delete_document'
     | 'write_relationships'

@@ -1,5 +1,5 @@
 import type { KeyProof, ProvenKey } from '../types/presented.ts';
-import type { Credentials } from '../types/principal.ts';
+import type { Granted } from '../types/principal.ts';
 
 /** A set of public keys, as RFC 7517 writes it. */
 export type PublicKeys = { readonly keys: readonly Readonly<Record<string, unknown>>[] };
@@ -13,6 +13,6 @@ export interface OwnTokens {
   readonly publicKeys: PublicKeys;
   /** The key that a proof was made with, for this request and for the first time. Throws `unauthenticated`, or `identity_unavailable`. */
   provenKey(proof: KeyProof): Promise<ProvenKey>;
-  /** A token that says these credentials, under this id. */
-  issue(id: string, credentials: Credentials): Promise<string>;
+  /** A token that says this, under this id. */
+  issue(id: string, granted: Granted): Promise<string>;
 }

@@ -37,13 +37,15 @@ async function inOrder(
   id: string,
 ): Promise<DocumentResponse> {
   const { lap, durations } = stopwatch();
-  const { principal } = await authenticate(path.identity, presented, 'retrieve');
+  const credentials = await authenticate(path.identity, presented, 'retrieve');
+  const { principal } = credentials;
   lap('authenticate');
   const document = path.index.openDocument(principal.tenant, id);
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
   lap('enforce');
   const { passages, shortfall } = await release(path, clearance, {
     event: 'read_document',
+    credentials,
     details: { route: document.route().name, milliseconds: durations },
   });
 

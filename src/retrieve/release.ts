@@ -1,17 +1,22 @@
 import { type AuditLog, type AuditRecord, whoOf } from '../ports/audit.ts';
+import type { HandOver, HandOvers } from '../ports/hand-overs.ts';
 import type { Passages, PassageText } from '../ports/passages.ts';
 import type { Reasons } from '../ports/proofs.ts';
 import type { Candidate } from '../ports/search.ts';
 import type { Link } from '../types/link.ts';
+import type { Credentials } from '../types/principal.ts';
 import type { Shortfall } from '../types/retrieval.ts';
+import { revocableSince, tokenKeys } from '../types/revocation.ts';
 import type { TupleKey } from '../types/tuple.ts';
 import { type Clearance, isClearance } from './enforce.ts';
+import { requireHandOver } from './hand-over.ts';
 import type { Reason } from './judged.ts';
 
 export type Release = {
   readonly audit: AuditLog;
   readonly passages: Passages;
   readonly evidence: Evidence;
+  readonly handOvers: HandOvers;
 };
 
 /** What a record says beside what was decided. */
@@ -22,6 +27,14 @@ export type Evidence = {
   modelId(tenant: string): Promise<string>;
   /** Where the engine was asked whole claims: the relationships that lead there, as the permission index has them. */
   readonly chains: Reasons['chains'];
+};
+
+export type Occasion = {
+  readonly event: AuditRecord['event'];
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly credentials: Credentials;
+  /** In which it is remembered, and who will see it beside the principal. */
+  readonly session?: { readonly id: string; readonly audience: readonly string[] };
 };
 
 /** Text that may leave, and the score it was found with. Made here only. */
@@ -48,17 +61,22 @@ export type Released = {
   readonly certified: boolean;
 };
 
-/** Writes the audit record, then reads text: exactly the chunks cleared, and none whose version is no longer published. */
+/**
+ * Writes the audit record, then reads text: exactly the chunks cleared, and none whose version is no longer published. The
+ * last step asks whether the token and the session still count: its caller hands over what it gets, with no wait in between.
+ */
 export async function release(
-  { audit, passages, evidence }: Release,
+  { audit, passages, evidence, handOvers }: Release,
   clearance: Clearance,
-  occasion: { readonly event: AuditRecord['event']; readonly details: Readonly<Record<string, unknown>> },
+  occasion: Occasion,
 ): Promise<Released> {
   if (!isClearance(clearance)) throw new TypeError('Only what enforce has cleared can be released.');
   const { principal, candidates, checked, asked } = clearance;
+  if (occasion.credentials.principal !== principal)
+    throw new TypeError('A clearance is released to the principal that it was given to.');
+  const record = { ...whoOf(principal), decisionId: clearance.decisionId };
   await audit.append({
-    ...whoOf(principal),
-    decisionId: clearance.decisionId,
+    ...record,
     event: occasion.event,
     details: {
       ...occasion.details,
@@ -80,11 +98,35 @@ export async function release(
     const same = text?.version === candidate.version && text.documentId === candidate.documentId;
     return same ? [new Passage(text, candidate)] : [];
   });
+  try {
+    await requireHandOver(handOvers, handOverOf(occasion, released));
+  } catch (error) {
+    // It was put down as released, and is not.
+    await audit.append({ ...record, event: 'withhold', details: {} });
+    throw error;
+  }
   const whole = released.length === candidates.length;
   return {
     passages: released,
     shortfall: clearance.shortfall ?? (whole ? undefined : 'document_changed'),
     certified: clearance.certified && whole,
+  };
+}
+
+function handOverOf({ credentials, session }: Occasion, released: readonly Passage[]): HandOver {
+  const documents = released.map(({ content }) => content);
+  return {
+    tenant: credentials.principal.tenant,
+    keys: tokenKeys(credentials),
+    since: revocableSince(credentials),
+    ...(session && {
+      session: {
+        ...session,
+        documents: [
+          ...new Map(documents.map((each) => [`${each.version} ${each.documentId}`, each])).values(),
+        ],
+      },
+    }),
   };
 }
 

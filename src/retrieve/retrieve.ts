@@ -47,14 +47,15 @@ async function inOrder(
 ): Promise<RetrieveResponse> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
   const { lap, durations } = stopwatch();
-  const { principal, scopes } = await authenticate(path.identity, presented, 'retrieve');
+  const credentials = await authenticate(path.identity, presented, 'retrieve');
+  const { principal, scopes } = credentials;
   lap('authenticate');
   const { query, k, session_id, filter, exactness, debug, audience: entries } = parseRetrieveRequest(input);
   if (debug && !scopes.has('admin')) {
     throw new ClearanceError('forbidden', '"debug" needs a token with the scope "admin".');
   }
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
-  const sessionId = await openSession(path.sessions, principal, session_id);
+  const sessionId = await openSession(path.sessions, credentials, session_id);
   lap('session');
   const audience = entries === undefined ? [] : await audienceOf(path, principal.tenant, entries, signal);
   const question = {
@@ -70,6 +71,8 @@ async function inOrder(
   lap('enforce');
   const released = await release(path, clearance, {
     event: 'retrieve',
+    credentials,
+    session: { id: sessionId, audience: typeof audience === 'string' ? [] : audience },
     details: {
       session: sessionId,
       query: path.evidence.queryHash(principal.tenant, query),

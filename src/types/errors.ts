@@ -13,6 +13,7 @@ export const errorStatus = {
   delegation_not_allowed: 403,
   not_found: 404,
   conflict: 409,
+  session_full: 409,
   too_large: 413,
   unsupported_media_type: 415,
   rate_limited: 429,

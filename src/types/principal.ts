@@ -56,9 +56,35 @@ export type Scope = (typeof scopes)[number];
 /** The source of documents that an administrator writes without naming one; no token may claim it. */
 export const ADMIN_SOURCE = 'admin';
 
+/** What a token says of itself, by which it can be revoked. */
+export type TokenFacts = {
+  readonly issuer: string;
+  /** SHA-256 of what is signed, in base64url. */
+  readonly hash: string;
+  /** Its `sub`, as the issuer of the person has it; absent in one of the service's own. */
+  readonly login?: string;
+  readonly jti?: string;
+  /** The session at the issuer that it belongs to. */
+  readonly sid?: string;
+  /** Seconds since 1970. */
+  readonly issuedAt?: number;
+  /** By what those can be revoked that it was given for in exchange. */
+  readonly inherited?: Inherited;
+};
+
+/** Names of revocations, as `src/types/revocation.ts` makes them, in base64url. */
+export type Inherited = {
+  readonly ofToken: readonly string[];
+  /** Of a session too. */
+  readonly ofSession: readonly string[];
+  /** Seconds since 1970; absent where one of the tokens does not say when it was issued. */
+  readonly since?: number;
+};
+
 /** A verified token: the principal, and what it may do. */
 export type Credentials = {
   readonly principal: Principal;
+  readonly token: TokenFacts;
   readonly scopes: ReadonlySet<Scope>;
   /** The source whose documents an `ingest` token may write. */
   readonly source?: string;
@@ -70,3 +96,6 @@ export type Credentials = {
   /** The service's own: its agents act by `can_act_for`, and not by the word of an issuer. */
   readonly exchanged?: true;
 };
+
+/** What a token is made of that the service gives in exchange. */
+export type Granted = Omit<Credentials, 'token'> & { readonly inherited: Inherited };

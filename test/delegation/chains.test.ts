@@ -269,7 +269,6 @@ describe('the audit trail', () => {
       body: {
         subject: 'user:anne',
         issuer: 'clearance-development',
-        actor: 'agent:b',
         chain: ['agent:b', 'agent:a'],
       },
     });

@@ -83,6 +83,7 @@ describe('a token of the service itself', () => {
     ['of a person without the type', () => sign(own, { ...good, sub: 'anne' }, typed)],
     ['of nobody', () => sign(own, { ...good, sub: undefined }, typed)],
     ['without the issuer of its subject', () => sign(own, { ...good, subject_issuer: undefined }, typed)],
+    ['without what revokes it', () => sign(own, { ...good, revoked_with: undefined }, typed)],
     [
       'whose subject’s issuer is not trusted',
       () => sign(own, { ...good, subject_issuer: 'https://x' }, typed),
@@ -231,7 +232,11 @@ describe('the key that the service signs with', () => {
     const mine = { issuer: 'https://clearance.example.com', audience: 'clearance' };
     const trusted = [onlyIssuer('clearance-development', 'clearance')];
     const { principal, ...more } = await world.service.read.identity.verify(await sign(own, good, typed));
-    const token = await ownTokens({ ...mine, key: asJwk }, undefined).issue('id', { principal, ...more });
+    const token = await ownTokens({ ...mine, key: asJwk }, undefined).issue('id', {
+      principal,
+      ...more,
+      inherited: { ofToken: [], ofSession: [] },
+    });
     const other = jwtIdentity([], undefined, ownVerifier({ ...mine, key: asPem }, trusted));
     await expect(other.verify(token)).resolves.toMatchObject({ principal, exchanged: true });
   });
@@ -276,6 +281,7 @@ describe('the key that the service signs with', () => {
       OPENFGA_API_TOKEN: 'x',
       PUBLIC_URL: 'https://clearance.example.com',
       OIDC_ISSUER: 'https://login.example.com',
+      AUDIT_SIGNING_KEY: 'audit-key.pem',
       ...more,
     });
   const used = { use: async () => true };

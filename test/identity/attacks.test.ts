@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { onlyIssuer } from '../../src/adapters/jwt/trusted-issuer.ts';
 import { jwtIdentity } from '../../src/adapters/jwt/verify.ts';
 import type { Identity } from '../../src/ports/identity.ts';
+import { tokenHash } from '../../src/types/revocation.ts';
 import { serveHttp } from '../support/http.ts';
 import { openTestService } from '../support/service.ts';
 import { assemble, type SigningKey, sign, signingKey, signRaw, startIssuer } from './issuer.ts';
@@ -49,8 +50,10 @@ async function refusalOf(token: string): Promise<string> {
 
 describe('a good token', () => {
   it('says who is asking', async () => {
-    await expect(identity.verify(await sign(key, good()))).resolves.toEqual({
+    const token = await sign(key, good());
+    await expect(identity.verify(token)).resolves.toEqual({
       principal: { tenant: 'default', issuer: ISSUER, subject: 'user:anne', chain: [] },
+      token: { issuer: ISSUER, hash: tokenHash(token), login: 'anne' },
       scopes: new Set(['retrieve']),
       expiresAt: expect.any(Date),
     });
@@ -315,7 +318,7 @@ describe('the claims', () => {
       source: 'hr',
       tenant: 'acme',
     };
-    await expect(identity.verify(await sign(key, claims))).resolves.toEqual({
+    await expect(identity.verify(await sign(key, claims))).resolves.toMatchObject({
       principal: { tenant: 'acme', issuer: ISSUER, subject: 'user:anne', chain: ['agent:bot'] },
       scopes: new Set(['ingest']),
       expiresAt: expect.any(Date),

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { developmentIdentity, mintToken } from '../../src/adapters/jwt/development-issuer.ts';
 import { developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
 import { StartupError } from '../../src/types/errors.ts';
+import { tokenHash } from '../../src/types/revocation.ts';
 
 let dataDir: string;
 let keyFile: string;
@@ -39,6 +40,13 @@ describe('the development issuer', () => {
         issuer: 'clearance-development',
         subject: 'user:anne',
         chain: ['agent:support-bot'],
+      },
+      token: {
+        hash: tokenHash(token),
+        login: 'anne',
+        jti: expect.any(String),
+        issuedAt: expect.any(Number),
+        expiresAt: expect.any(Number),
       },
       scopes: new Set(['retrieve', 'ingest']),
       expiresAt: expect.any(Date),

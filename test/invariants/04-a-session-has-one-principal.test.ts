@@ -40,6 +40,7 @@ describe('a session belongs to one principal', () => {
     await service.read.sessions.create({
       id: 'expired-session',
       principal,
+      keys: [],
       expiresAt: new Date(Date.now() - 1),
     });
     const unknown = await use(http, bob, 'never-existed');

@@ -41,6 +41,9 @@ const partsWith = (more: Partial<HttpParts>): HttpParts => ({
   write: parts.write,
   registry: parts.registry,
   exchange: parts.exchange,
+  revoking: parts.revoking,
+  issuerEvents: parts.issuerEvents,
+  streams: parts.streams,
   ready: async () => ({ pendingSteps: 0, oldestSeconds: 0 }),
   ...more,
 });

@@ -83,6 +83,11 @@ const law: readonly [folder: string, forbidden: readonly string[], allowed: read
     ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto', 'zod'],
   ],
   [
+    'src/revocation',
+    ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../../ingest/a.ts', '../compose.ts'],
+    ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:crypto'],
+  ],
+  [
     'src/agreement',
     ['pg', '../adapters/postgres/a.ts', '../retrieve/a.ts', '../../ingest/a.ts', '../compose.ts'],
     ['./a.ts', '../types/a.ts', '../ports/a.ts', 'node:timers/promises'],

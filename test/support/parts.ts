@@ -12,11 +12,14 @@ import { postgresDecisions, postgresTrail } from '../../src/adapters/postgres/au
 import { type Database, openDatabase } from '../../src/adapters/postgres/database.ts';
 import { postgresDocuments } from '../../src/adapters/postgres/documents.ts';
 import { useEmbeddingSpace } from '../../src/adapters/postgres/embedding-space.ts';
+import { postgresHandOvers } from '../../src/adapters/postgres/hand-overs.ts';
 import { postgresLabels } from '../../src/adapters/postgres/labels.ts';
 import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { postgresPassages } from '../../src/adapters/postgres/passages.ts';
 import { postgresRelationships } from '../../src/adapters/postgres/relationships.ts';
+import { postgresRevocations } from '../../src/adapters/postgres/revocations.ts';
 import { postgresCandidateIndex } from '../../src/adapters/postgres/search/candidate-index.ts';
+import { postgresSessionWatch } from '../../src/adapters/postgres/session-watch.ts';
 import { postgresSessions } from '../../src/adapters/postgres/sessions.ts';
 import { postgresSources } from '../../src/adapters/postgres/sources.ts';
 import { postgresUsedProofs } from '../../src/adapters/postgres/used-proofs.ts';
@@ -30,8 +33,12 @@ import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
 import { developmentToken } from '../../src/operator.ts';
 import { chooseTokens } from '../../src/parts.ts';
+import type { SecurityEvents } from '../../src/ports/security-events.ts';
 import { type Registries, vocabularyOf } from '../../src/registry/registries.ts';
+import { SETTLED_MS } from '../../src/retrieve/hand-over.ts';
 import type { ReadPath } from '../../src/retrieve/retrieve.ts';
+import { openSessionStreams, type SessionStreams } from '../../src/retrieve/session-streams.ts';
+import type { Revoking } from '../../src/revocation/revoke.ts';
 
 import { knowAgentsOf } from './service.ts';
 
@@ -40,6 +47,9 @@ export type Parts = {
   readonly write: WritePath;
   readonly registry: Registries;
   readonly exchange: Exchange;
+  readonly revoking: Revoking;
+  readonly issuerEvents: SecurityEvents;
+  readonly streams: SessionStreams;
   readonly database: Database;
   token(subject: string, more?: Partial<TokenRequest>): Promise<string>;
   close(): Promise<void>;
@@ -61,37 +71,50 @@ export async function openParts(dsl?: string): Promise<Parts> {
   const trail = openTrail(postgresTrail(database), keys, () => {});
   const permissions = permissionIndex(model, config.guarded, relationships);
   const shared = { audit: trail, relationships, guarded: config.guarded };
+  const agents = postgresAgents(database);
   const registry = {
-    agents: postgresAgents(database),
+    agents,
     sources: postgresSources(database),
     audit: shared.audit,
     vocabulary: vocabularyOf(config.guarded.type, async () => model),
   };
-  const { identity } = await chooseTokens(config, postgresUsedProofs(database));
+  const { identity, events } = await chooseTokens(config, postgresUsedProofs(database));
   const delegations = {
     engine: embeddedEngine(model, relationships),
     defines: (type: string, relation: string) => model.types.get(type)?.has(relation) === true,
   };
+  const read: ReadPath = {
+    ...shared,
+    identity,
+    sessions: postgresSessions(database),
+    handOvers: postgresHandOvers(database),
+    index: postgresCandidateIndex(database, embeddings, permissions),
+    engine: embeddedEngine(model, relationships),
+    rules: { agents, labels: postgresLabels(database) },
+    passages: postgresPassages(database),
+    evidence: {
+      queryHash: queryHasher(keys),
+      modelId: async () => 'model',
+      chains: (tenant, claims) => permissions.reasons.chains(tenant, claims),
+    },
+    decisions: postgresDecisions(database),
+    members: membersBy(model, relationships),
+  };
+  const streams = openSessionStreams(read, { watch: postgresSessionWatch(database), agents }, () => {});
   return {
     database,
     registry,
     exchange: { subjects: identity, actors: identity, delegations, audit: shared.audit },
-    read: {
-      ...shared,
-      identity,
-      sessions: postgresSessions(database),
-      index: postgresCandidateIndex(database, embeddings, permissions),
-      engine: embeddedEngine(model, relationships),
-      rules: { agents: registry.agents, labels: postgresLabels(database) },
-      passages: postgresPassages(database),
-      evidence: {
-        queryHash: queryHasher(keys),
-        modelId: async () => 'model',
-        chains: (tenant, claims) => permissions.reasons.chains(tenant, claims),
-      },
-      decisions: postgresDecisions(database),
-      members: membersBy(model, relationships),
+    revoking: {
+      revocations: postgresRevocations(database),
+      sessions: read.sessions,
+      agents,
+      audit: shared.audit,
+      settledMs: SETTLED_MS,
     },
+    issuerEvents: events,
+    streams,
+    read,
     write: {
       ...shared,
       documents: postgresDocuments(database),
@@ -108,6 +131,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
       return developmentToken(config, { subject, scopes: ['retrieve'], lifetime: 3_600, ...more });
     },
     async close() {
+      await streams.close();
       await trail.close();
       await database.close();
       await store.close();

@@ -23,12 +23,13 @@ export async function knowAgent(
   { agents }: { readonly agents: Agents },
   name: string,
   tenant = DEFAULT_TENANT,
+  owner = 'user:owner',
 ): Promise<void> {
   const id = engineUser('agent', name).slice('agent:'.length);
   const now = Date.now();
   const agent: Agent = {
     id,
-    owner: 'user:owner',
+    owner,
     purpose: 'tests',
     riskClass: 'low',
     state: 'active',

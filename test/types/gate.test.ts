@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { enforce } from '../../src/retrieve/enforce.ts';
 import { release } from '../../src/retrieve/release.ts';
-import type { Principal } from '../../src/types/principal.ts';
+import type { Credentials, Principal } from '../../src/types/principal.ts';
 import { allowsAll } from '../support/engines.ts';
 import { noAgents } from '../support/rules.ts';
 
@@ -14,16 +14,17 @@ const root = join(import.meta.dirname, '../..');
 const head = `
 import type { ReadPath } from '${root}/src/retrieve/retrieve.ts';
 import type { Candidate, CandidateSearch } from '${root}/src/ports/search.ts';
-import type { Principal } from '${root}/src/types/principal.ts';
+import type { Credentials, Principal } from '${root}/src/types/principal.ts';
 import { type Clearance, enforce } from '${root}/src/retrieve/enforce.ts';
 import { type Passage, type Released, release } from '${root}/src/retrieve/release.ts';
 export type Used = [CandidateSearch, Candidate, Principal, Clearance, Passage, Released, typeof enforce, typeof release];
 declare const path: ReadPath;
 declare const search: CandidateSearch;
 declare const candidate: Candidate;
+declare const credentials: Credentials;
 declare const principal: Principal;
 declare const clearance: Clearance;
-const occasion = { event: 'retrieve', details: {} } as const;
+const occasion = { event: 'retrieve', details: {}, credentials } as const;
 const signal = new AbortController().signal;
 export const used = [path, search, candidate, principal, clearance, occasion, signal];
 `;
@@ -155,7 +156,9 @@ describe('and at run time', () => {
   } as Principal;
   const found = { documentId: 'd', version: 1, score: 1, chunkId: '1' };
   const text = { chunkId: '1', documentId: 'd', version: 1, title: 'D', text: 'Text.', metadata: {} };
-  const occasion = { event: 'retrieve', details: {} } as const;
+  const token = { issuer: 'test', hash: 'h', login: 'anne' };
+  const credentials: Credentials = { principal, token, scopes: new Set(), expiresAt: new Date() };
+  const occasion = { event: 'retrieve', details: {}, credentials } as const;
   let touched: string[];
 
   const releaseAny = (clearance: unknown) => {
@@ -164,6 +167,7 @@ describe('and at run time', () => {
       audit: { append: async () => void touched.push('audit') },
       passages: { read: async () => (touched.push('text'), [text]) },
       evidence: { queryHash: () => '', modelId: async () => 'model', chains: () => [] },
+      handOvers: { confirm: async () => (touched.push('confirmed'), 'confirmed' as const) },
     };
     return release(parts, clearance as Parameters<typeof release>[1], occasion);
   };
@@ -189,7 +193,7 @@ describe('and at run time', () => {
 
   it('release takes what enforce has made', async () => {
     expect((await releaseAny(await cleared())).passages[0]?.content.text).toBe('Text.');
-    expect(touched).toEqual(['audit', 'text']);
+    expect(touched).toEqual(['audit', 'text', 'confirmed']);
   });
 
   it('and refuses a look-alike before it touches anything', async () => {

@@ -11,8 +11,8 @@ const OF_OTHER_TOKENS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events', 'sub_
 
 export type Inspected = { readonly issuer: unknown; readonly requiredClaims: readonly string[] };
 
-/** What can be said against a token before any key is looked for: it only refuses, and trusts nothing it reads. */
-export function inspectToken(token: string): Inspected {
+/** What can be said against any token before a key is looked for: it only refuses, and trusts nothing it reads. */
+export function inspectSigned(token: string): { readonly issuer: unknown; readonly type: unknown } {
   if (token.length > MAX_TOKEN_LENGTH) {
     throw refused(`it is longer than ${MAX_TOKEN_LENGTH} characters.`);
   }
@@ -30,7 +30,12 @@ export function inspectToken(token: string): Inspected {
   if (typeof kid !== 'string' || kid === '') {
     throw refused('its header does not name the key that signed it ("kid").');
   }
-  const type = typeof typ === 'string' ? typ.toLowerCase() : typ;
+  return { issuer, type: typeof typ === 'string' ? typ.toLowerCase() : typ };
+}
+
+/** As for any, and that it is of a type that access tokens have. */
+export function inspectToken(token: string): Inspected {
+  const { issuer, type } = inspectSigned(token);
   if (typeof type === 'string' && ACCESS_TOKEN_TYPES.has(type)) {
     return { issuer, requiredClaims: ['exp', ...OF_ACCESS_TOKENS] };
   }

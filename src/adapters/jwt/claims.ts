@@ -6,6 +6,7 @@ import {
   type Principal,
   type Scope,
   scopes,
+  type TokenFacts,
   tenantName,
 } from '../../types/principal.ts';
 import { sourceId } from '../../types/source.ts';
@@ -15,6 +16,9 @@ import type { TrustedIssuer } from './trusted-issuer.ts';
 
 const name = z.string().min(1).max(200);
 
+/** Present but unreadable is refused: it could not be revoked by it. */
+const identifier = z.string().min(1).max(1_000);
+
 const claims = z.object({
   sub: name,
   azp: name.optional(),
@@ -23,6 +27,9 @@ const claims = z.object({
   scope: z.string().default(''),
   source: sourceId.optional(),
   tenant: tenantName.optional(),
+  jti: identifier.optional(),
+  sid: identifier.optional(),
+  iat: z.number().optional(),
 });
 type Claims = z.output<typeof claims>;
 type Payload = Readonly<Record<string, unknown>>;
@@ -31,7 +38,9 @@ type Payload = Readonly<Record<string, unknown>>;
 const act = z.object({ sub: name, iss: z.string().optional(), act: z.unknown().optional() });
 
 /** What the claims of a token say, beside its time and its key. */
-export type Said = Omit<Credentials, 'expiresAt' | 'boundTo'>;
+export type Said = Omit<Credentials, 'expiresAt' | 'boundTo' | 'token'> & {
+  readonly token: Omit<TokenFacts, 'issuer' | 'hash'>;
+};
 
 /** What verified claims of an issuer say, as far as it may say it; anything they leave unclear is refused. */
 export function readClaims(payload: Payload, trusted: TrustedIssuer): Said {
@@ -55,6 +64,12 @@ export function readClaims(payload: Payload, trusted: TrustedIssuer): Said {
       subject: subjectOf(payload, read, trusted),
       chain: chainOf(payload, (hop) => nameOfAgent(hop, trusted)),
     }),
+    token: {
+      login: read.sub,
+      ...(read.jti !== undefined && { jti: read.jti }),
+      ...(read.sid !== undefined && { sid: read.sid }),
+      ...(read.iat !== undefined && { issuedAt: read.iat }),
+    },
     scopes: granted,
     ...(source !== undefined && { source }),
     ...(onlyActor !== undefined && { onlyActor }),

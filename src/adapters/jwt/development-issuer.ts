@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { createLocalJWKSet, SignJWT } from 'jose';
 import type { Identity } from '../../ports/identity.ts';
+import type { SecurityEvents } from '../../ports/security-events.ts';
 import { ClearanceError, StartupError } from '../../types/errors.ts';
 import type { Scope } from '../../types/principal.ts';
 import { readClaims } from './claims.ts';
 import { DEVELOPMENT_ALGORITHM, type DevelopmentKeys } from './development-keys.ts';
 import type { Possession } from './possession.ts';
+import { issuerEvents } from './security-events.ts';
 import { onlyIssuer } from './trusted-issuer.ts';
 import { jwtIdentity, type Verifier } from './verify.ts';
 
@@ -34,6 +36,7 @@ export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): P
   if (!Number.isSafeInteger(lifetime) || lifetime <= 0) {
     throw new StartupError('The lifetime of a token is a whole number of seconds above 0.');
   }
+  const now = Math.floor(Date.now() / 1_000);
   const claims = {
     sub: subject,
     client_id: ofAgent ? subject : 'clearance-token',
@@ -49,7 +52,6 @@ export async function mintToken(keys: DevelopmentKeys, request: TokenRequest): P
     if (error instanceof ClearanceError) throw new StartupError(error.message, { cause: error });
     throw error;
   }
-  const now = Math.floor(Date.now() / 1_000);
   return await new SignJWT(claims)
     .setProtectedHeader({ alg: DEVELOPMENT_ALGORITHM, kid: keys.kid, typ: 'at+jwt' })
     .setIssuer(ISSUER)
@@ -65,6 +67,13 @@ export function developmentIdentity(
   possession?: Possession,
   own?: Verifier,
 ): Identity {
-  const key = createLocalJWKSet({ keys: [keys.publicJwk] });
-  return jwtIdentity([{ trusted: developmentIssuer, key }], possession, own);
+  return jwtIdentity(developmentVerifiers(keys), possession, own);
+}
+
+function developmentVerifiers({ publicJwk }: DevelopmentKeys): readonly Verifier[] {
+  return [{ trusted: developmentIssuer, key: createLocalJWKSet({ keys: [publicJwk] }) }];
+}
+
+export function developmentEvents(keys: DevelopmentKeys): SecurityEvents {
+  return issuerEvents(developmentVerifiers(keys));
 }

@@ -32,7 +32,7 @@ async function keysIn(dataDir: string, file: string, what: string): Promise<Deve
   const folder = join(dataDir, 'development-issuer');
   const path = join(folder, file);
   try {
-    return await load(await keyFile(folder, 'key.json', newKey));
+    return await load(await keyFile(folder, file, newKey));
   } catch (error) {
     throw unusable(`${what} ${path}`, error);
   }

@@ -1,7 +1,9 @@
 import type { Identity } from '../../ports/identity.ts';
+import type { SecurityEvents } from '../../ports/security-events.ts';
 import { StartupError } from '../../types/errors.ts';
 import { issuerKeys } from './issuer-keys.ts';
 import type { Possession } from './possession.ts';
+import { issuerEvents } from './security-events.ts';
 import { isSafeUrl, type TrustedIssuer } from './trusted-issuer.ts';
 import { jwtIdentity, type Verifier } from './verify.ts';
 
@@ -23,9 +25,15 @@ export function oidcIdentity(
       );
     }
   }
-  return jwtIdentity(
-    issuers.map((trusted) => ({ trusted, key: issuerKeys(trusted.issuer) })),
-    possession,
-    own,
-  );
+  return jwtIdentity(oidcVerifiers(issuers), possession, own);
+}
+
+/** With keys of their own, which are read when the first token comes. */
+function oidcVerifiers(issuers: readonly TrustedIssuer[]): readonly Verifier[] {
+  return issuers.map((trusted) => ({ trusted, key: issuerKeys(trusted.issuer) }));
+}
+
+/** Their statements. Anyone may send some, so what is looked up for them never stands in the way of access tokens. */
+export function oidcEvents(issuers: readonly TrustedIssuer[]): SecurityEvents {
+  return issuerEvents(oidcVerifiers(issuers));
 }

@@ -25,12 +25,15 @@ const TYPE = 'at+jwt';
  * People and agents are named as relationships name them, namespace and all, so that they stay the same whoever has named them
  * first; `subject_issuer` says who has.
  */
+const names = z.array(z.string().regex(/^[\w-]{43}$/));
 const claims = z.object({
   sub: z.string().regex(/^(user|agent):[^:#\s*]+$/),
   subject_issuer: z.string().min(1),
   tenant: tenantName,
   scope: z.literal(DELEGABLE),
   act: z.unknown(),
+  jti: z.string(),
+  revoked_with: z.object({ token: names, session: names, since: z.number().optional() }),
 });
 const agentName = z.string().regex(/^agent:[^:#\s*]+$/);
 
@@ -41,7 +44,9 @@ export function ownTokens(own: OwnIssuer, possession: Possession | undefined): O
     resources: resource === undefined ? [] : [resource],
     publicKeys: { keys: [{ ...key.publicJwk }] },
     provenKey: (proof) => provenKeyOf(possession, proof),
-    issue(id, { principal: { tenant, issuer: subjectIssuer, subject, chain }, scopes, expiresAt, boundTo }) {
+    issue(id, { principal: { tenant, issuer: subjectIssuer, subject, chain }, ...granted }) {
+      const { scopes, expiresAt, boundTo, inherited } = granted;
+      const { ofToken: token, ofSession: session, since } = inherited;
       return new SignJWT({
         sub: subject,
         subject_issuer: subjectIssuer,
@@ -49,6 +54,7 @@ export function ownTokens(own: OwnIssuer, possession: Possession | undefined): O
         client_id: chain[0],
         scope: [...scopes].join(' '),
         act: nested(chain),
+        revoked_with: { token, session, ...(since === undefined ? {} : { since }) },
         ...(boundTo === undefined ? {} : { cnf: { jkt: boundTo } }),
       })
         .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: TYPE })
@@ -84,7 +90,7 @@ export function ownVerifier(
 }
 
 function said(payload: Readonly<Record<string, unknown>>, issuers: readonly TrustedIssuer[]): Said {
-  const { sub, subject_issuer: issuer, tenant, scope } = parsed(claims, payload);
+  const { sub, subject_issuer: issuer, tenant, scope, jti, revoked_with: by } = parsed(claims, payload);
   const trusted = issuers.find((each) => each.issuer === issuer);
   if (trusted === undefined || trusted.tenants?.has(tenant) === false) {
     throw refused('the issuer of its subject may not speak for it here any longer.');
@@ -93,6 +99,14 @@ function said(payload: Readonly<Record<string, unknown>>, issuers: readonly Trus
   if (chain.length === 0) throw refused('it names no agent ("act").');
   return {
     principal: principal({ tenant, issuer, subject: sub, chain }),
+    token: {
+      jti,
+      inherited: {
+        ofToken: by.token,
+        ofSession: by.session,
+        ...(by.since === undefined ? {} : { since: by.since }),
+      },
+    },
     scopes: new Set([scope]),
     exchanged: true,
   };

@@ -1,5 +1,6 @@
 import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Identity } from '../../ports/identity.ts';
+import { tokenHash } from '../../types/revocation.ts';
 import { inspectToken, requireAccessToken } from './access-token.ts';
 import { readClaims, type Said } from './claims.ts';
 import { algorithms, CLOCK_TOLERANCE_SECONDS } from './limits.ts';
@@ -43,10 +44,14 @@ export function jwtIdentity(
         throw refusal(error, trusted.issuer, trusted.audience);
       });
       requireAccessToken(payload);
-      const said = read(payload, trusted);
+      const { token: facts, ...said } = read(payload, trusted);
       const boundTo = await requirePossession(possession, presented, payload, trusted.senderConstrained);
-      const expiresAt = new Date((payload.exp ?? 0) * 1_000);
-      return { ...said, expiresAt, ...(boundTo === undefined ? {} : { boundTo }) };
+      return {
+        ...said,
+        token: { ...facts, issuer: trusted.issuer, hash: tokenHash(token) },
+        expiresAt: new Date((payload.exp ?? 0) * 1_000),
+        ...(boundTo === undefined ? {} : { boundTo }),
+      };
     },
   };
 }

@@ -6,7 +6,7 @@ import { postgresEntries } from './entries.ts';
 type Row = { risk_class: Agent['riskClass']; expires_at: Date; access: Agent['access'] };
 
 export function postgresAgents(database: Database): Agents {
-  return postgresEntries<Agent, Row>(database, {
+  const entries = postgresEntries<Agent, Row>(database, {
     name: 'agents',
     columns: {
       risk_class: ({ riskClass }) => riskClass,
@@ -20,4 +20,14 @@ export function postgresAgents(database: Database): Agents {
       access,
     }),
   });
+  return {
+    ...entries,
+    async ownedBy(tenant, owner) {
+      const { rows } = await database.query<{ id: string }>(
+        `SELECT id FROM agents WHERE tenant = $1 AND owner = $2 ORDER BY id`,
+        [tenant, owner],
+      );
+      return rows.map(({ id }) => id);
+    },
+  };
 }

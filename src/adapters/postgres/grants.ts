@@ -21,6 +21,8 @@ export const privileges: Readonly<Record<string, string>> = {
   relationship_changes: 'SELECT, INSERT',
   outbox: 'SELECT, INSERT, UPDATE, DELETE',
   sessions: 'SELECT, INSERT, DELETE',
+  session_documents: 'SELECT, INSERT, UPDATE',
+  revocations: 'SELECT, INSERT, UPDATE, DELETE',
   used_proofs: 'SELECT, INSERT, DELETE',
   agents: 'SELECT, INSERT, UPDATE, DELETE',
   sources: 'SELECT, INSERT, UPDATE, DELETE',

@@ -6,6 +6,7 @@ import { DEFAULT_K, MAX_K } from '../../types/retrieval.ts';
 import { addAgentCommands } from './agent-commands.ts';
 import { type Asker, parseAgents, parseAsker, wholeNumber } from './arguments.ts';
 import { addAuditCommands } from './audit-commands.ts';
+import { addRevokeCommands } from './revoke-commands.ts';
 import { addSourceCommands } from './source-commands.ts';
 import type { TokenOptions } from './token.ts';
 import { told } from './told.ts';
@@ -147,6 +148,7 @@ program
 addAgentCommands(program);
 addSourceCommands(program);
 addAuditCommands(program);
+addRevokeCommands(program);
 
 const index = program
   .command('index')

@@ -11,8 +11,11 @@ import type { WritePath } from '../../../ingest/ingest.ts';
 import type { Exchange } from '../../delegation/exchange.ts';
 import type { Gates } from '../../limits/gate.ts';
 import type { Meter } from '../../metrics/meter.ts';
+import type { SecurityEvents } from '../../ports/security-events.ts';
 import type { Registries } from '../../registry/registries.ts';
 import type { ReadPath } from '../../retrieve/retrieve.ts';
+import type { SessionStreams } from '../../retrieve/session-streams.ts';
+import type { Revoking } from '../../revocation/revoke.ts';
 import { ClearanceError } from '../../types/errors.ts';
 import { addJsonParser } from './body.ts';
 import { gated } from './gated.ts';
@@ -22,8 +25,11 @@ import { agentRoutes } from './routes/agents.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { importRoutes } from './routes/import.ts';
+import { issuerEventRoutes } from './routes/issuer-events.ts';
 import { relationshipRoutes } from './routes/relationships.ts';
 import { retrieveRoutes } from './routes/retrieve.ts';
+import { revocationRoutes } from './routes/revocations.ts';
+import { sessionEventRoutes } from './routes/session-events.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { keyRoutes, tokenRoutes } from './routes/token.ts';
@@ -33,6 +39,9 @@ export type HttpParts = {
   readonly write: WritePath;
   readonly registry: Registries;
   readonly exchange: Exchange;
+  readonly revoking: Revoking;
+  readonly issuerEvents: SecurityEvents;
+  readonly streams: SessionStreams;
   readonly ready: Readiness;
   /** Absent: nothing is shed. */
   readonly gates?: Gates;
@@ -104,7 +113,12 @@ export async function httpServer(
       agentRoutes(scope, administered);
       sourceRoutes(scope, administered);
     });
+    gated(routes, gates?.revocations, (scope) => {
+      revocationRoutes(scope, parts.read.identity, parts.revoking);
+      issuerEventRoutes(scope, parts.issuerEvents, parts.revoking);
+    });
     gated(routes, gates?.imports, (scope) => importRoutes(scope, parts));
+    sessionEventRoutes(routes, parts.streams);
     healthRoutes(routes, parts.ready);
     keyRoutes(routes, parts.exchange);
   });

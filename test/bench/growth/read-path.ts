@@ -4,6 +4,7 @@ import { developmentIdentity, mintToken } from '../../../src/adapters/jwt/develo
 import { developmentKeys } from '../../../src/adapters/jwt/development-keys.ts';
 import { permissionIndex } from '../../../src/adapters/permission-index/permission-index.ts';
 import { postgresDecisions, postgresTrail } from '../../../src/adapters/postgres/audit.ts';
+import { postgresHandOvers } from '../../../src/adapters/postgres/hand-overs.ts';
 import { postgresPassages } from '../../../src/adapters/postgres/passages.ts';
 import { postgresRelationships } from '../../../src/adapters/postgres/relationships.ts';
 import { postgresCandidateIndex } from '../../../src/adapters/postgres/search/candidate-index.ts';
@@ -34,6 +35,7 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
     relationships,
     identity: developmentIdentity(keys),
     sessions: postgresSessions(database),
+    handOvers: postgresHandOvers(database),
     index: postgresCandidateIndex(database, embeddings, permissions),
     engine,
     rules: noAgents,

@@ -50,6 +50,10 @@ export function agentsContract(opened: () => Store): void {
       expect(await agents.remove(tenant, 'c', 2)).toBe(false);
       expect(await agents.remove(tenant, 'c', 1)).toBe(true);
       expect(await ids('a')).toEqual(['partner!x']);
+      const owner = agent('a').owner ?? '';
+      expect(await agents.ownedBy(tenant, owner)).toEqual(['B', 'a', 'partner!x']);
+      expect(await agents.ownedBy(tenant, 'user:nobody')).toEqual([]);
+      expect(await agents.ownedBy(newTenant(), owner)).toEqual([]);
     });
   });
 }

@@ -8,6 +8,7 @@ import { ledgerContract } from './ledger.ts';
 import { outboxContract } from './outbox.ts';
 import { readingContract } from './reading.ts';
 import { relationshipsContract } from './relationships.ts';
+import { revocationsContract } from './revocations.ts';
 import { searchContract } from './search.ts';
 import { sessionsContract } from './sessions.ts';
 import { embeddedStore, type Store, serverStore } from './stores.ts';
@@ -35,6 +36,7 @@ describe.each(stores)('the store on $name', ({ open, there }) => {
     sessionsContract(opened);
     agentsContract(opened);
     usedProofsContract(opened);
+    revocationsContract(opened);
     auditContract(opened);
     // The last two leave an index and other vectors behind.
     searchContract(opened);

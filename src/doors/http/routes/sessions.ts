@@ -2,8 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
+import { revalidate } from '../../../retrieve/revalidate.ts';
 import { endSession, startSession } from '../../../retrieve/session.ts';
 import { parseInput } from '../../../types/parse.ts';
+import { revalidateResponse } from '../../../types/session.ts';
 import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
@@ -18,7 +20,8 @@ const sessionResponse = z.object({
   expires_at: z.iso.datetime(),
 });
 
-export function sessionRoutes(app: FastifyInstance, { identity, sessions }: ReadPath): void {
+export function sessionRoutes(app: FastifyInstance, read: ReadPath): void {
+  const { identity, sessions } = read;
   app.post(
     '/v1/sessions',
     {
@@ -29,9 +32,10 @@ export function sessionRoutes(app: FastifyInstance, { identity, sessions }: Read
       },
     },
     async (request, reply) => {
-      const { principal } = await authenticate(identity, presentedBy(request), 'retrieve');
+      const credentials = await authenticate(identity, presentedBy(request), 'retrieve');
+      const { principal } = credentials;
       parseInput(sessionRequest, request.body);
-      const session = await startSession(sessions, principal);
+      const session = await startSession(sessions, credentials);
       const [actor] = principal.chain;
       return reply.code(201).send({
         session_id: session.id,
@@ -40,6 +44,18 @@ export function sessionRoutes(app: FastifyInstance, { identity, sessions }: Read
         expires_at: session.expiresAt.toISOString(),
       } satisfies z.infer<typeof sessionResponse>);
     },
+  );
+
+  app.post<{ Params: { id: string } }>(
+    '/v1/sessions/:id/revalidate',
+    {
+      schema: {
+        summary:
+          'Asks again about all that was released in a conversation, and says what of it must be dropped',
+        response: { 200: revalidateResponse, '4xx': problem, '5xx': problem },
+      },
+    },
+    (request) => revalidate(read, presentedBy(request), request.params.id),
   );
 
   app.delete<{ Params: { id: string } }>(

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditRecord } from '../../src/ports/audit.ts';
+import type { ReadPath } from '../../src/retrieve/retrieve.ts';
+import type { RevocationRequest } from '../../src/types/revocation.ts';
+import { type Http, serveHttp } from '../support/http.ts';
+import { put, writer } from '../support/seed.ts';
+import { openTestService, type TestService } from '../support/service.ts';
+
+let service: TestService;
+let http: Http;
+let admin: string;
+
+beforeAll(async () => {
+  service = await openTestService();
+  http = await serveHttp(service);
+  admin = await service.token('root', { scopes: ['admin'] });
+  await put(service.write, await writer(service), 'plan', 'The harbour plan.', ['user:*', 'agent:bot']);
+});
+afterAll(async () => {
+  await http.close();
+  await service.close();
+});
+
+type Asked = { readonly method: string; readonly path: string; readonly json?: unknown };
+const retrieval = (session_id?: string): Asked => ({
+  method: 'POST',
+  path: '/v1/retrieve',
+  json: { query: 'harbour', ...(session_id === undefined ? {} : { session_id }) },
+});
+
+/** An answer that is decided and put down when its token or session is revoked, and the revocation acknowledged. */
+async function answered(read: ReadPath, token: string, asked: Asked, request: RevocationRequest) {
+  const records: AuditRecord[] = [];
+  const during = await serveHttp({
+    ...service,
+    read: {
+      ...read,
+      audit: {
+        async append(record) {
+          records.push(record);
+          await read.audit.append(record);
+          if (record.event === 'withhold') return;
+          const revoked = await http.send('POST', '/v1/revocations', { token: admin, json: request });
+          expect(revoked.status).toBe(200);
+        },
+      },
+    },
+  });
+  const { method, path, json } = asked;
+  const answer = await during.send(method, path, { token, ...(json === undefined ? {} : { json }) });
+  await during.close();
+  return { answer, records };
+}
+
+describe('what was revoked gets no answer, not even one that was decided before', () => {
+  let people = 0;
+  const someone = async () => {
+    people += 1;
+    const name = `person-${people}`;
+    const token = await service.token(name, { actor: 'bot' });
+    const { body } = await http.send('POST', '/v1/sessions', { token });
+    return { name, token, session: String(body.session_id) };
+  };
+  type Someone = Awaited<ReturnType<typeof someone>>;
+
+  it.each<[string, (who: Someone) => RevocationRequest, (who: Someone) => Asked, number]>([
+    ['a token', ({ token }) => ({ kind: 'token', token }), ({ session }) => retrieval(session), 401],
+    ['a person', ({ name }) => ({ kind: 'person', user: `user:${name}` }), () => retrieval(), 401],
+    [
+      'a session',
+      ({ session }) => ({ kind: 'session', session_id: session }),
+      ({ session }) => retrieval(session),
+      404,
+    ],
+    [
+      'a person who reads a document',
+      ({ name }) => ({ kind: 'person', user: `user:${name}` }),
+      () => ({ method: 'GET', path: '/v1/documents/plan' }),
+      401,
+    ],
+  ])('%s', async (_, request, asked, status) => {
+    const careless = { ...service.read, handOvers: { confirm: async () => 'confirmed' as const } };
+    const first = await someone();
+    const leak = await answered(careless, first.token, asked(first), request(first));
+    expect(leak.answer).toMatchObject({ status: 200, text: expect.stringContaining('The harbour plan.') });
+
+    const second = await someone();
+    const { answer, records } = await answered(service.read, second.token, asked(second), request(second));
+    expect(answer.status).toBe(status);
+    expect(answer.text).not.toContain('plan');
+    // The trail does not say that it was released.
+    expect(records.map(({ event }) => event).at(-1)).toBe('withhold');
+    expect(new Set(records.map(({ decisionId }) => decisionId)).size).toBe(1);
+  });
+
+  it('and none where it can not be told whether it was', async () => {
+    const { token } = await someone();
+    const down = { confirm: () => Promise.reject(new Error('down')) };
+    const door = await serveHttp({ ...service, read: { ...service.read, handOvers: down } });
+    const { json } = retrieval();
+    const answer = await door.send('POST', '/v1/retrieve', { token, json });
+    await door.close();
+    expect(answer.status).toBe(500);
+    expect(answer.text).not.toContain('plan');
+  });
+});
