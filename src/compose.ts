@@ -102,8 +102,12 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const line = repairLine(repair);
     if (line !== undefined) onError(line);
   });
-  const keys = await auditKeys(config.auditSigningKey, config.dataDir);
   const { database, ...store } = await openStore(config);
+  // After the store, which says best why nothing can be written in the data folder.
+  const keys = await auditKeys(config.auditSigningKey, config.dataDir).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const trail = openTrail(postgresTrail(database), keys, onError);
   try {
     const agents = postgresAgents(database);

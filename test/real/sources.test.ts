@@ -1,3 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeRelationships } from '../../ingest/write-relationships.ts';
 import { registerAgent } from '../../src/agents/registry.ts';
@@ -5,6 +8,7 @@ import { openService, type Service } from '../../src/compose.ts';
 import { readConfig } from '../../src/config.ts';
 import { registerSource } from '../../src/sources/registry.ts';
 import { principalOf } from '../contract/store/stores.ts';
+import { freshFolder } from '../support/cli.ts';
 import { realParts } from '../support/real-parts.ts';
 import { type Installation, install } from '../support/real-service.ts';
 import { put } from '../support/seed.ts';
@@ -17,7 +21,13 @@ describe.skipIf(realParts() === undefined)('in production mode, on real parts', 
   const member = { user: 'user:eve', relation: 'member', object: 'group:eng' };
 
   beforeAll(async () => {
-    installation = await install({ CLEARANCE_MODE: 'production', OIDC_ISSUER: 'https://issuer.example' });
+    const key = join(freshFolder(), 'audit-key.pem');
+    writeFileSync(key, generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }));
+    installation = await install({
+      CLEARANCE_MODE: 'production',
+      OIDC_ISSUER: 'https://issuer.example',
+      AUDIT_SIGNING_KEY: key,
+    });
     service = await openService(readConfig(installation.env), () => {});
   });
   afterAll(async () => {
