@@ -42,11 +42,11 @@ describe('the development issuer', () => {
         chain: ['agent:support-bot'],
       },
       token: {
+        issuer: 'clearance-development',
         hash: tokenHash(token),
         login: 'anne',
         jti: expect.any(String),
         issuedAt: expect.any(Number),
-        expiresAt: expect.any(Number),
       },
       scopes: new Set(['retrieve', 'ingest']),
       expiresAt: expect.any(Date),
