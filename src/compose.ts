@@ -114,8 +114,9 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const sources = postgresSources(database);
     const tokens = await chooseTokens(config, postgresUsedProofs(database));
     const revocations = postgresRevocations(database);
-    const counting = unrevoked(tokens.identity, revocations);
-    const known = knownAgents(limitedIdentity(counting, config.rateLimitPerMinute), agents);
+    // Who asks too often costs no look-up.
+    const limited = limitedIdentity(tokens.identity, config.rateLimitPerMinute);
+    const known = knownAgents(unrevoked(limited, revocations), agents);
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
     if (config.database === undefined) {
       await useEmbeddingSpace(database, embeddings);
@@ -200,7 +201,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
       },
       exchange: {
         subjects: known,
-        actors: knownAgents(counting, agents),
+        actors: knownAgents(unrevoked(tokens.identity, revocations), agents),
         delegations,
         audit: shared.audit,
         ...(tokens.own === undefined ? {} : { tokens: tokens.own }),
