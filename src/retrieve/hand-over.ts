@@ -1,5 +1,6 @@
 import type { HandOver, HandOverOutcome, HandOvers } from '../ports/hand-overs.ts';
 import { ClearanceError } from '../types/errors.ts';
+import { revokedToken } from '../types/revocation.ts';
 
 /**
  * An answer leaves within that of when it began to ask whether it still may. What asked later than a revocation is refused;
@@ -29,7 +30,7 @@ export async function requireHandOver(handOvers: HandOvers, handOver: HandOver):
 }
 
 const refusals: Readonly<Record<Exclude<HandOverOutcome, 'confirmed'>, () => ClearanceError>> = {
-  revoked: () => revokedToken(),
+  revoked: revokedToken,
   session_over: () => noSuchSession(),
   session_full: () =>
     new ClearanceError(
@@ -37,10 +38,6 @@ const refusals: Readonly<Record<Exclude<HandOverOutcome, 'confirmed'>, () => Cle
       'This session has been given as many documents as it can keep account of. Leave session_id out to start one.',
     ),
 };
-
-export function revokedToken(): ClearanceError {
-  return new ClearanceError('unauthenticated', 'The token is refused: it was revoked.');
-}
 
 export function noSuchSession(): ClearanceError {
   return new ClearanceError('not_found', 'No such session. Leave session_id out to start one.');

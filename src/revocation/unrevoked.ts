@@ -1,7 +1,6 @@
 import type { Identity } from '../ports/identity.ts';
 import type { Revocations } from '../ports/revocations.ts';
-import { ClearanceError } from '../types/errors.ts';
-import { revocableSince, tokenKeys } from '../types/revocation.ts';
+import { revocableSince, revokedToken, tokenKeys } from '../types/revocation.ts';
 
 /** Takes no token that was revoked, nor one of a person, agent or login that was: here, where every door passes. */
 export function unrevoked(identity: Identity, revocations: Revocations): Identity {
@@ -9,7 +8,7 @@ export function unrevoked(identity: Identity, revocations: Revocations): Identit
     async verify(presented) {
       const credentials = await identity.verify(presented);
       if (await revocations.concern(tokenKeys(credentials), revocableSince(credentials))) {
-        throw new ClearanceError('unauthenticated', 'The token is refused: it was revoked.');
+        throw revokedToken();
       }
       return credentials;
     },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { agentId } from './agent.ts';
+import { ClearanceError } from './errors.ts';
 import { type Credentials, type Inherited, readersOf } from './principal.ts';
 import { isStorable, UNSTORABLE } from './text.ts';
 
@@ -95,6 +96,11 @@ export function revocableSince(credentials: Credentials): Date | undefined {
 /** Seconds since 1970: of the first of those that lead to it. */
 function issuedSince({ token: { issuedAt, inherited } }: Credentials): number | undefined {
   return inherited === undefined ? issuedAt : inherited.since;
+}
+
+/** Told alike, whether it was revoked before a request or during it. */
+export function revokedToken(): ClearanceError {
+  return new ClearanceError('unauthenticated', 'The token is refused: it was revoked.');
 }
 
 /** Of a whole token; what is no token is taken for the hash itself. */
