@@ -29,7 +29,8 @@ export function measuredIndex(index: CandidateIndex, meter: Meter): CandidateInd
   return {
     open: async (question, signal) =>
       measuredSearch(await meter.timed('search_open', () => index.open(question, signal)), meter),
-    openDocument: (tenant, documentId) => measuredSearch(index.openDocument(tenant, documentId), meter),
+    openDocument: async (asked) =>
+      measuredSearch(await meter.timed('search_open', () => index.openDocument(asked)), meter),
   };
 }
 

@@ -26,7 +26,9 @@ export interface CandidateIndex {
   /** Throws `invalid_filter` for a field that no document of the tenant has ever had. */
   open(question: Question, signal: AbortSignal): Promise<CandidateSearch>;
   /** A search that finds one document by its id, and all its passages in their order. */
-  openDocument(tenant: string, documentId: string): CandidateSearch;
+  openDocument(
+    asked: Pick<Question, 'tenant' | 'readers'> & { readonly id: string },
+  ): Promise<CandidateSearch>;
 }
 
 /** One question's walk through the documents of a tenant, best first. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ClearanceError } from '../types/errors.ts';
 import type { Presented } from '../types/presented.ts';
+import { readersOf } from '../types/principal.ts';
 import { authenticate } from './authenticate.ts';
 import { enforce } from './enforce.ts';
 import { inTime } from './in-time.ts';
@@ -40,7 +41,9 @@ async function inOrder(
   const credentials = await authenticate(path.identity, presented, 'retrieve');
   const { principal } = credentials;
   lap('authenticate');
-  const document = path.index.openDocument(principal.tenant, id);
+  const { tenant } = principal;
+  const document = await path.index.openDocument({ tenant, readers: readersOf(principal), id });
+  lap('search');
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
   lap('enforce');
   const { passages, shortfall } = await release(path, clearance, {

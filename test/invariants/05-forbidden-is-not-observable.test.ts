@@ -88,7 +88,7 @@ function normalising(index: CandidateIndex): CandidateIndex {
 }
 
 describe('results, scores, complete and certified', () => {
-  // One word: with more, the weights between words are the tenant's (the residue that the design names).
+  // Words that stand in many passages have weights of the tenant's (the residue that the architecture names); a rare one has none.
   it.each([
     { query: 'lighthouse', k: 10 },
     { query: 'lighthouse', k: 2 },
@@ -103,6 +103,22 @@ describe('results, scores, complete and certified', () => {
       expect(alone).toMatchObject({ complete: true, certified: true });
       expect(crowded).toEqual(alone);
     }
+  });
+
+  it('do not tell whether a rare word stands in what may not be read', async () => {
+    const scores = async () => {
+      const { results } = await retrieve(service.read, await bobIn('crowded'), {
+        query: 'lighthouse falkenhorst',
+      });
+      return results.map(({ score }) => score);
+    };
+    const before = await scores();
+    const as = await writer(service, { tenant: 'crowded' });
+    await put(service.write, as, 'codename', 'Falkenhorst is the codename.', ['user:carl']);
+    const after = await scores();
+    expect(after).toHaveLength(3);
+    // One passage more moves a score in so small a tenant by half a hundredth; the word's being known would by tens.
+    for (const [i, score] of after.entries()) expect(Math.abs(score - (before[i] ?? 0))).toBeLessThan(0.01);
   });
 
   it('lack nothing although 51 better documents are denied first', async () => {
@@ -167,7 +183,10 @@ describe('an absent and a forbidden document', () => {
         batch.checks[i]?.object === 'document:secret-1' ? { ...result, error: 'denied' } : result,
       ),
     );
-    const faulty = await serveHttp({ ...service, read: { ...service.read, engine: fails } });
+    const faulty = await serveHttp({
+      ...service,
+      read: { ...service.read, index: wide.index, engine: fails },
+    });
     const get = (door: Http, id: string) => door.send('GET', `/v1/documents/${id}`, { token });
     expect((await get(faulty, 'secret-1')).status).not.toBe((await get(faulty, 'secret-x')).status);
     await faulty.close();
@@ -182,12 +201,33 @@ describe('an absent and a forbidden document', () => {
   it('are one answer where the engine gives no verdict', async () => {
     const token = await bobIn('crowded');
     const silent = spoiled(service.read.engine, () => []);
-    const faulty = await serveHttp({ ...service, read: { ...service.read, engine: silent } });
-    const get = (id: string) => faulty.send('GET', `/v1/documents/${id}`, { token });
-    const forbidden = await get('secret-1');
-    expect(forbidden).toMatchObject({ status: 503, body: { code: 'engine_unavailable' } });
-    expect(await get('secret-x')).toEqual(forbidden);
-    await faulty.close();
+    for (const { index } of [wide, service.read]) {
+      const faulty = await serveHttp({ ...service, read: { ...service.read, index, engine: silent } });
+      const get = (id: string) => faulty.send('GET', `/v1/documents/${id}`, { token });
+      const forbidden = await get('secret-1');
+      expect(forbidden).toMatchObject({ status: 503, body: { code: 'engine_unavailable' } });
+      expect(await get('secret-x')).toEqual(forbidden);
+      await faulty.close();
+    }
+  });
+
+  it('are one question to the engine, which takes longer the more there is to look at', async () => {
+    const token = await bobIn('crowded');
+    const asked = async (index: CandidateIndex, id: string) => {
+      const questions: string[] = [];
+      const engine = spoiled(service.read.engine, (results, { checks }) => {
+        questions.push(...checks.map(({ user, relation, object }) => `${user} ${relation} ${object}`));
+        return results;
+      });
+      const door = await serveHttp({ ...service, read: { ...service.read, index, engine } });
+      await door.send('GET', `/v1/documents/${id}`, { token });
+      await door.close();
+      return questions.map((question) => question.replace(/[\da-f-]{36}$/, 'some'));
+    };
+    expect(await asked(wide.index, 'secret-1')).toEqual(['user:bob can_read document:secret-1']);
+    const absent = ['user:bob can_read document:some'];
+    expect(await asked(service.read.index, 'secret-x')).toEqual(absent);
+    expect(await asked(service.read.index, 'secret-1')).toEqual(absent);
   });
 
   it('are one answer to HEAD', async () => {

@@ -60,13 +60,17 @@ export class Oracle {
 
   async #idf(query: string): Promise<Map<number, number>> {
     const { rows } = await this.#database.query<{ dimension: number; df: number; n: number }>(
-      `SELECT f.dimension, f.chunks AS df, (SELECT chunks FROM collections) AS n
-       FROM unnest(to_tsvector('english', $1)) q JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)
-       WHERE f.chunks > 0`,
+      `SELECT lexeme_dimension(q.lexeme) AS dimension, coalesce(f.chunks, 0) AS df, (SELECT chunks FROM collections) AS n
+       FROM unnest(to_tsvector('english', $1)) q
+       LEFT JOIN lexeme_frequencies f ON f.dimension = lexeme_dimension(q.lexeme)`,
       [forStemmer(query)],
     );
     return new Map(
-      rows.map(({ dimension, df, n }) => [dimension, Math.log(1 + (n - df + 0.5) / (df + 0.5))]),
+      rows.map(({ dimension, df: counted, n }) => {
+        // What is rarer weighs no more: it would tell of documents that one may not read.
+        const df = Math.max(counted, Math.min(10, Math.sqrt(n)));
+        return [dimension, Math.log(1 + (n - df + 0.5) / (df + 0.5))];
+      }),
     );
   }
 }

@@ -4,16 +4,32 @@ import { forStemmer, lexicalQuery } from '../../src/adapters/postgres/search/bm2
 const lexeme = (name: string, dimension: number, chunks: number) => ({ lexeme: name, dimension, chunks });
 
 describe('lexicalQuery', () => {
-  test('weighs a rarer lexeme more, and none that no chunk has', () => {
-    const query = lexicalQuery([lexeme('cold', 2, 90), lexeme('tarn', 1, 3), lexeme('zzz', 3, 0)], 100);
-    const weights = /^\{1:([\d.]+),2:([\d.]+)\}\/536870912$/.exec(query?.sparse ?? '');
-    expect(Number(weights?.[1])).toBeGreaterThan(Number(weights?.[2]));
-    expect(query?.bound).toBeCloseTo((Number(weights?.[1]) + Number(weights?.[2])) * 2.2);
+  const weightsOf = (...some: Parameters<typeof lexicalQuery>) => {
+    const { sparse = '', bound = 0 } = lexicalQuery(...some) ?? {};
+    const weights = [...sparse.matchAll(/[{,]\d+:([\d.]+)/g)].map(([, weight]) => Number(weight));
+    expect(sparse).toMatch(/\/536870912$/);
+    expect(bound).toBeCloseTo(weights.reduce((sum, weight) => sum + weight * 2.2, 0));
+    return weights;
+  };
+
+  test('weighs a rarer lexeme more', () => {
+    const [tarn = 0, cold = 0] = weightsOf([lexeme('cold', 2, 900), lexeme('tarn', 1, 30)], 1_000);
+    expect(tarn).toBeGreaterThan(cold);
   });
 
-  test('is nothing where no lexeme is known', () => {
+  test.each([
+    [1_000, 10, 11],
+    // In a small collection ten are many.
+    [36, 6, 7],
+  ])('does not tell, in %i chunks, whether a lexeme is in %i of them or in none', (chunks, most, more) => {
+    const of = (count: number) => weightsOf([lexeme('falcon', 1, count)], chunks);
+    expect(of(1)).toEqual(of(0));
+    expect(of(most)).toEqual(of(0));
+    expect(of(more)).not.toEqual(of(0));
+  });
+
+  test('is nothing where there is no lexeme', () => {
     expect(lexicalQuery([], 100)).toBeUndefined();
-    expect(lexicalQuery([lexeme('zzz', 3, 0)], 100)).toBeUndefined();
   });
 
   test('takes candidates from the rarest until 2,000, always from one, and bounds what it left out', () => {
@@ -22,6 +38,7 @@ describe('lexicalQuery', () => {
     expect(query?.boundWithoutRarest).toBeGreaterThan(0);
     expect(lexicalQuery([lexeme('c', 3, 50_000)], 100_000)?.rarest).toBe("'c'");
     expect(lexicalQuery([lexeme('c', 3, 50_000)], 100_000)?.boundWithoutRarest).toBe(0);
+    expect(lexicalQuery([lexeme('c', 3, 50_000), lexeme('zzz', 4, 0)], 100_000)?.rarest).toBe("'zzz' | 'c'");
   });
 
   test('quotes lexemes, and stays above zero when a count runs ahead of the collection', () => {

@@ -13,9 +13,10 @@ export async function prepare(
 ): Promise<PreparedQuestion> {
   const [embedding = new Float32Array()] = await embeddings.embed([query]);
   const { rows } = await database.query<QueryLexeme & { n: number }>(
-    `SELECT q.lexeme, f.dimension, f.chunks, (SELECT chunks FROM collections WHERE tenant = $2) AS n
+    `SELECT q.lexeme, lexeme_dimension(q.lexeme) AS dimension, coalesce(f.chunks, 0) AS chunks,
+       (SELECT chunks FROM collections WHERE tenant = $2) AS n
      FROM unnest(to_tsvector('english', $1)) q
-     JOIN lexeme_frequencies f ON f.tenant = $2 AND f.dimension = lexeme_dimension(q.lexeme)`,
+     LEFT JOIN lexeme_frequencies f ON f.tenant = $2 AND f.dimension = lexeme_dimension(q.lexeme)`,
     [forStemmer(query), tenant],
   );
   return {

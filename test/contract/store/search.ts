@@ -109,7 +109,8 @@ export function searchContract(opened: () => Store): void {
 
     it('that finds one document with all its passages in their order', async () => {
       const index = postgresCandidateIndex(opened().database, opened().embeddings, everywhere);
-      const search = index.openDocument(tenant, 'travel');
+      const openDocument = (id: string) => index.openDocument({ tenant, readers: ['user:anne'], id });
+      const search = await openDocument('travel');
       const { documents, exhausted } = await search.next(50);
       expect(documents).toEqual([{ documentId: 'travel', version: 1, score: 1 }]);
       expect(exhausted).toBe(true);
@@ -119,7 +120,7 @@ export function searchContract(opened: () => Store): void {
       );
       expect(passages).toHaveLength(2);
       for (const id of ['hidden', 'elsewhere', 'none', 'a\0b'])
-        expect((await index.openDocument(tenant, id).next(50)).documents).toEqual([]);
+        expect((await (await openDocument(id)).next(50)).documents).toEqual([]);
     });
   });
 }

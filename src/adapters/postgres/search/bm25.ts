@@ -1,4 +1,4 @@
-/** A lexeme of the query and in how many of the tenant's chunks it stands. */
+/** A lexeme of the query and in how many of the tenant's chunks it stands, which may be none. */
 export type QueryLexeme = { readonly lexeme: string; readonly dimension: number; readonly chunks: number };
 
 export type LexicalQuery = {
@@ -15,6 +15,11 @@ export type LexicalQuery = {
 /** Chunks that the rarest lexemes may bring in together; more cost time and no quality (measured, design). */
 const MAX_CANDIDATES = 2_000;
 const K1 = 1.2;
+/**
+ * A lexeme in fewer chunks, or in none, weighs as if it were in so many (in a small collection, in the square root of all): else
+ * the scores of what one may read would tell whether a rare word stands in what one may not.
+ */
+const LEAST_CHUNKS = 10;
 /** Dimensions of `weights`: see migration 1, `lexeme_dimension`. */
 const DIMENSIONS = 536_870_912;
 
@@ -29,32 +34,33 @@ export function forStemmer(text: string): string {
   return text.replaceAll(DOUBLED, '$1');
 }
 
-/** Lexemes that no chunk has carry no weight. Returns `undefined` where none is left, as for "of the". */
+/** Returns `undefined` where there is no lexeme, as for "of the". */
 export function lexicalQuery(lexemes: readonly QueryLexeme[], chunks: number): LexicalQuery | undefined {
-  const known = lexemes
-    .filter((lexeme) => lexeme.chunks > 0)
+  if (lexemes.length === 0) return undefined;
+  const weighted = lexemes
     .map((lexeme) => ({ ...lexeme, idf: inverseDocumentFrequency(lexeme.chunks, chunks) }))
     .toSorted((a, b) => a.chunks - b.chunks || a.dimension - b.dimension);
-  if (known.length === 0) return undefined;
 
   let candidates = 0;
-  const rarest = known.filter((lexeme, i) => {
+  const rarest = weighted.filter((lexeme) => {
+    const none = candidates === 0;
     candidates += lexeme.chunks;
-    return i === 0 || candidates <= MAX_CANDIDATES;
+    return none || candidates <= MAX_CANDIDATES;
   });
-  const idfOf = new Map(known.map(({ dimension, idf }) => [dimension, idf]));
-  const bound = (part: typeof known) => part.reduce((sum, { idf }) => sum + idf * (K1 + 1), 0);
+  const idfOf = new Map(weighted.map(({ dimension, idf }) => [dimension, idf]));
+  const bound = (part: typeof weighted) => part.reduce((sum, { idf }) => sum + idf * (K1 + 1), 0);
 
   return {
     sparse: `{${[...idfOf].map(([dimension, idf]) => `${dimension}:${idf}`).join(',')}}/${DIMENSIONS}`,
-    bound: bound(known),
+    bound: bound(weighted),
     rarest: rarest.map(({ lexeme }) => quoteLexeme(lexeme)).join(' | '),
-    boundWithoutRarest: bound(known.slice(rarest.length)),
+    boundWithoutRarest: bound(weighted.slice(rarest.length)),
   };
 }
 
 /** Always above 0. A frequency counted while chunks come and go may exceed their number for a moment. */
-function inverseDocumentFrequency(frequency: number, chunks: number): number {
+function inverseDocumentFrequency(counted: number, chunks: number): number {
+  const frequency = Math.max(counted, Math.min(LEAST_CHUNKS, Math.sqrt(chunks)));
   return Math.log(1 + (Math.max(chunks, frequency) - frequency + 0.5) / (frequency + 0.5));
 }
 

@@ -43,7 +43,7 @@ export function postgresCandidateIndex(
       return routedSearch(database, question, searched, extent, tuning, asked.exactness);
     },
 
-    openDocument: (tenant, documentId) => documentSearch(database, tenant, documentId),
+    openDocument: (asked) => documentSearch(database, permissions, asked),
   };
 }
 
@@ -58,9 +58,9 @@ type Statistics = {
 async function queryStatistics(database: Database, tenant: string, query: string): Promise<Statistics> {
   const { rows } = await database.prepared<Statistics>(
     `SELECT coalesce((SELECT chunks FROM collections WHERE tenant = $1), 0) AS chunks, coalesce((
-       SELECT jsonb_agg(jsonb_build_object('lexeme', q.lexeme, 'dimension', f.dimension, 'chunks', f.chunks))
-       FROM unnest(to_tsvector('english', $2)) q
-       JOIN lexeme_frequencies f ON f.tenant = $1 AND f.dimension = lexeme_dimension(q.lexeme)
+       SELECT jsonb_agg(jsonb_build_object('lexeme', q.lexeme, 'dimension', q.dimension, 'chunks', coalesce(f.chunks, 0)))
+       FROM (SELECT lexeme, lexeme_dimension(lexeme) AS dimension FROM unnest(to_tsvector('english', $2))) q
+       LEFT JOIN lexeme_frequencies f ON f.tenant = $1 AND f.dimension = q.dimension
      ), '[]') AS lexemes, (SELECT coalesce(sum(chunks), 0)::bigint FROM collections) AS total,
      ${vectorIndexIsReady} AS indexed`,
     [tenant, forStemmer(query)],
