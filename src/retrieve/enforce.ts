@@ -114,6 +114,7 @@ export async function enforce(
   const asked: Asked[] = [];
   let checked = 0;
   let exhausted = false;
+  let ahead: LookedUp | undefined;
 
   for (
     let round = search.narrowed ? k : FIRST_ROUND;
@@ -123,6 +124,7 @@ export async function enforce(
     const next = await search.next(Math.min(round, MAX_CHECKED_DOCUMENTS - checked));
     exhausted = next.exhausted;
     if (next.documents.length === 0) break;
+    if (search.narrowed) ahead ??= lookUp(search, next.documents, k);
     for await (const judged of judgedDocuments(judge, guarded, readers, next.documents)) {
       checked += judged.length;
       asked.push(...judged.slice(0, MAX_RECORDED_CANDIDATES - asked.length).map(askedOf));
@@ -140,8 +142,9 @@ export async function enforce(
   if (checked === 0) await requireEngine(judge, guarded, principal);
 
   const allowed = documentsOf(taken);
-  const found = allowed.length === 0 ? [] : await search.within(allowed, k);
   const cleared = new Set(allowed.map(versionKey));
+  const found =
+    allowed.length === 0 ? [] : await (isOf(ahead, cleared) ? ahead.candidates : search.within(allowed, k));
   const candidates = found.filter((candidate) => cleared.has(versionKey(candidate)));
   const full = candidates.length >= k;
   const belongs = belongsTo(candidates, full);
@@ -166,6 +169,28 @@ export async function enforce(
     asked,
     reasons: new Map(taken.map((judged) => [judged.document.documentId, reasonsOf(judged)])),
   });
+}
+
+/** Passages of documents that are being asked about: ids and scores, no text. */
+type LookedUp = {
+  readonly documents: ReadonlySet<string>;
+  readonly candidates: Promise<readonly Candidate[]>;
+};
+
+/** Where the permission index has narrowed the search all of them are most often allowed: then nobody has to wait for this. */
+function lookUp(search: CandidateSearch, documents: readonly RankedDocument[], k: number): LookedUp {
+  const candidates = search.within(documents, k);
+  // It may not be needed.
+  candidates.catch(() => {});
+  return { documents: new Set(documents.map(versionKey)), candidates };
+}
+
+function isOf(ahead: LookedUp | undefined, cleared: ReadonlySet<string>): ahead is LookedUp {
+  return (
+    ahead !== undefined &&
+    ahead.documents.size === cleared.size &&
+    [...cleared].every((key) => ahead.documents.has(key))
+  );
 }
 
 /** Throws as for a document that there is: asks about one that can't be. */

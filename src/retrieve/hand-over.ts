@@ -13,13 +13,17 @@ export const SETTLED_MS = 900;
 const TRIES = 3;
 
 /**
- * The last thing before an answer is given: whether its token and its session still count. Its caller has to hand the answer
- * over with no wait in between. What is given is remembered, so that it can be taken back.
+ * The last thing before an answer is given: whether its token and its session still count, `ready` being whatever else it needs. Its
+ * caller has to hand the answer over with no wait in between. What is given is remembered, so that it can be taken back.
  */
-export async function requireHandOver(handOvers: HandOvers, handOver: HandOver): Promise<void> {
+export async function requireHandOver(
+  handOvers: HandOvers,
+  handOver: HandOver,
+  ready: Promise<unknown>,
+): Promise<void> {
   for (let tries = 1; tries <= TRIES; tries += 1) {
     const began = performance.now();
-    const outcome = await handOvers.confirm(handOver);
+    const [outcome] = await Promise.all([handOvers.confirm(handOver), ready]);
     if (outcome !== 'confirmed') throw refusals[outcome]();
     if (performance.now() - began <= HAND_OVER_MS) return;
   }

@@ -62,8 +62,9 @@ export type Released = {
 };
 
 /**
- * Writes the audit record, then reads text: exactly the chunks cleared, and none whose version is no longer published. The
- * last step asks whether the token and the session still count: its caller hands over what it gets, with no wait in between.
+ * Writes the audit record, reads text (exactly the chunks cleared, and none whose version is no longer published) and asks
+ * whether the token and the session still count, all at once: nothing is given before all three are done. Its caller hands
+ * over what it gets, with no wait in between.
  */
 export async function release(
   { audit, passages, evidence, handOvers }: Release,
@@ -75,7 +76,8 @@ export async function release(
   if (occasion.credentials.principal !== principal)
     throw new TypeError('A clearance is released to the principal that it was given to.');
   const record = { ...whoOf(principal), decisionId: clearance.decisionId };
-  await audit.append({
+  const model = await evidence.modelId(principal.tenant);
+  const recorded = audit.append({
     ...record,
     event: occasion.event,
     details: {
@@ -86,25 +88,26 @@ export async function release(
         : { withheld: clearance.withheld.map(({ documentId, version }) => ({ documentId, version })) }),
       reasons: reasonsOf(clearance, evidence),
       candidates: { checked, listed: asked },
-      model: await evidence.modelId(principal.tenant),
+      model,
       complete: clearance.complete,
       watermark: clearance.watermark,
     },
   });
-  const texts = candidates.length === 0 ? [] : await passages.read(principal.tenant, candidates);
-  const byChunk = new Map(texts.map((text) => [text.chunkId, text]));
+  const read = candidates.length === 0 ? Promise.resolve([]) : passages.read(principal.tenant, candidates);
+  try {
+    await requireHandOver(handOvers, handOverOf(occasion, candidates), Promise.all([recorded, read]));
+  } catch (error) {
+    await recorded;
+    // It was put down as released, and is not; where not even that can be put down, the first fault is what to tell.
+    await audit.append({ ...record, event: 'withhold', details: {} }).catch(() => {});
+    throw error;
+  }
+  const byChunk = new Map((await read).map((text) => [text.chunkId, text]));
   const released = candidates.flatMap((candidate) => {
     const text = byChunk.get(candidate.chunkId);
     const same = text?.version === candidate.version && text.documentId === candidate.documentId;
     return same ? [new Passage(text, candidate)] : [];
   });
-  try {
-    await requireHandOver(handOvers, handOverOf(occasion, released));
-  } catch (error) {
-    // It was put down as released, and is not.
-    await audit.append({ ...record, event: 'withhold', details: {} });
-    throw error;
-  }
   const whole = released.length === candidates.length;
   return {
     passages: released,
@@ -113,8 +116,7 @@ export async function release(
   };
 }
 
-function handOverOf({ credentials, session }: Occasion, released: readonly Passage[]): HandOver {
-  const documents = released.map(({ content }) => content);
+function handOverOf({ credentials, session }: Occasion, candidates: readonly Candidate[]): HandOver {
   return {
     tenant: credentials.principal.tenant,
     keys: tokenKeys(credentials),
@@ -123,7 +125,7 @@ function handOverOf({ credentials, session }: Occasion, released: readonly Passa
       session: {
         ...session,
         documents: [
-          ...new Map(documents.map((each) => [`${each.version} ${each.documentId}`, each])).values(),
+          ...new Map(candidates.map((each) => [`${each.version} ${each.documentId}`, each])).values(),
         ],
       },
     }),

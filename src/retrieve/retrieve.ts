@@ -55,17 +55,16 @@ async function inOrder(
     throw new ClearanceError('forbidden', '"debug" needs a token with the scope "admin".');
   }
   const conditions = filter === undefined ? {} : { filter: parseFilter(filter) };
-  const sessionId = await openSession(path.sessions, credentials, session_id);
-  lap('session');
-  const audience = entries === undefined ? [] : await audienceOf(path, principal.tenant, entries, signal);
-  const question = {
-    tenant: principal.tenant,
-    readers: readersFor(principal, audience),
-    query,
-    exactness,
-    ...conditions,
+  const search = async () => {
+    const audience = entries === undefined ? [] : await audienceOf(path, principal.tenant, entries, signal);
+    const readers = readersFor(principal, audience);
+    const question = { tenant: principal.tenant, readers, query, exactness, ...conditions };
+    return { audience, candidates: await path.index.open(question, signal) };
   };
-  const candidates = await path.index.open(question, signal);
+  const [sessionId, { audience, candidates }] = await Promise.all([
+    openSession(path.sessions, credentials, session_id),
+    search(),
+  ]);
   lap('search');
   const clearance = await enforce(path, principal, candidates, k, signal, audience);
   lap('enforce');

@@ -400,23 +400,21 @@ describe('a version that is replaced while a request is under way', () => {
   };
 
   it('is not released, and the answer says that something is missing', async () => {
-    const hidesMeanwhile = {
-      async append() {
+    const hidesBefore = ({ read }: typeof anyVersion): typeof anyVersion => ({
+      async read(...asked) {
         await parts.database.query(`UPDATE documents SET published_version = NULL WHERE id = $1`, [id]);
+        return read(...asked);
       },
-    };
+    });
     const request = { query: 'merger', filter: { of: { eq: id } } };
     await put(parts.write, as, id, OLD, ['user:anne'], { of: id });
     const published = (await rowOf())?.publishedVersion;
-    const leak = await retrieve(
-      { ...parts.read, audit: hidesMeanwhile, passages: anyVersion },
-      tokens.anne,
-      request,
-    );
+    const leak = await retrieve({ ...parts.read, passages: hidesBefore(anyVersion) }, tokens.anne, request);
     expect(leak.results).toHaveLength(1);
 
     await parts.database.query(`UPDATE documents SET published_version = $2 WHERE id = $1`, [id, published]);
-    const answer = await retrieve({ ...parts.read, audit: hidesMeanwhile }, tokens.anne, request);
+    const passages = hidesBefore(parts.read.passages);
+    const answer = await retrieve({ ...parts.read, passages }, tokens.anne, request);
     expect(answer).toMatchObject({ results: [], complete: false, certified: false });
   });
 });
