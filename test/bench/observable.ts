@@ -1,7 +1,7 @@
 // Whether what is forbidden can be told from what is not there: by status, size, headers, number of results, scores and time of the
 // answers. `npm run bench:observable -- [--pairs 500] [--times 100]`; on real parts, which `npm run parts` starts, else on embedded ones.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -146,26 +146,25 @@ async function ask(url: string, method: string, path: string, bearer: string, js
       ? {}
       : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) }),
   };
-  const { promise, resolve, reject } = Promise.withResolvers<Seen>();
+  const { promise: answered, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const begun = performance.now();
-  const outgoing = request({ hostname, port, method, path, headers, agent: keepAlive }, async (response) => {
-    const text = (await buffer(response)).toString('utf8');
-    const milliseconds = performance.now() - begun;
-    const { results = [] } = JSON.parse(text) as { results?: readonly { score: number }[] };
-    const scores = results.map(({ score }) => score);
-    resolve({
-      status: response.statusCode ?? 0,
-      headers: Object.keys(response.headers).join(),
-      size: Buffer.byteLength(text),
-      count: results.length,
-      best: scores[0] ?? 0,
-      mean: scores.length === 0 ? 0 : mean(scores),
-      milliseconds,
-    });
-  });
+  const outgoing = request({ hostname, port, method, path, headers, agent: keepAlive }, resolve);
   outgoing.on('error', reject);
   outgoing.end(payload);
-  return promise;
+  const response = await answered;
+  const text = (await buffer(response)).toString('utf8');
+  const milliseconds = performance.now() - begun;
+  const { results = [] } = JSON.parse(text) as { results?: readonly { score: number }[] };
+  const scores = results.map(({ score }) => score);
+  return {
+    status: response.statusCode ?? 0,
+    headers: Object.keys(response.headers).join(),
+    size: Buffer.byteLength(text),
+    count: results.length,
+    best: scores[0] ?? 0,
+    mean: scores.length === 0 ? 0 : mean(scores),
+    milliseconds,
+  };
 }
 
 function mean(values: readonly number[]): number {

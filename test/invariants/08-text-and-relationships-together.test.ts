@@ -400,10 +400,10 @@ describe('a version that is replaced while a request is under way', () => {
   };
 
   it('is not released, and the answer says that something is missing', async () => {
-    const hidesBefore = ({ read }: typeof anyVersion): typeof anyVersion => ({
+    const hidesBefore = (passages: typeof anyVersion): typeof anyVersion => ({
       async read(...asked) {
         await parts.database.query(`UPDATE documents SET published_version = NULL WHERE id = $1`, [id]);
-        return read(...asked);
+        return passages.read(...asked);
       },
     });
     const request = { query: 'merger', filter: { of: { eq: id } } };
@@ -413,8 +413,11 @@ describe('a version that is replaced while a request is under way', () => {
     expect(leak.results).toHaveLength(1);
 
     await parts.database.query(`UPDATE documents SET published_version = $2 WHERE id = $1`, [id, published]);
-    const passages = hidesBefore(parts.read.passages);
-    const answer = await retrieve({ ...parts.read, passages }, tokens.anne, request);
+    const answer = await retrieve(
+      { ...parts.read, passages: hidesBefore(parts.read.passages) },
+      tokens.anne,
+      request,
+    );
     expect(answer).toMatchObject({ results: [], complete: false, certified: false });
   });
 });
