@@ -18,9 +18,11 @@ export function has({ relations }: Known, user: string, relation: string): boole
     .some((each) => relations.get(each)?.has(user));
 }
 
-/** Written down once more, from what the documents say, and in another way than the product's. */
-export function mayUse(document: Known, agent: string, access: AgentAccess): Usage {
-  const { labels } = document;
+/**
+ * Written down once more, from what a document is labelled with and what the agent is to it, and in another way than the
+ * product's.
+ */
+export function mayUse(labels: unknown, access: AgentAccess, holds: (relation: string) => boolean): Usage {
   const list = Array.isArray(labels) ? labels : labels === undefined ? [] : [labels];
   const readable = list.every((each) => typeof each === 'string');
   let [fits, approval, never] = [0, 0, 0];
@@ -31,7 +33,7 @@ export function mayUse(document: Known, agent: string, access: AgentAccess): Usa
   };
   for (const rule of access.rules) {
     if ('label' in rule && (!readable || list.includes(rule.label))) count(rule.rule);
-    if ('relation' in rule && has(document, agent, rule.relation)) count(rule.rule);
+    if ('relation' in rule && holds(rule.relation)) count(rule.rule);
   }
   const guarded = !readable && access.rules.some((rule) => 'label' in rule);
   if (fits === 0 || guarded) count(access.default);

@@ -119,7 +119,8 @@ export async function playWorlds(
       const uses = new Map(
         [...documents.values()].map((each) => {
           const readable = has(each, person, 'can_read') && has(each, AGENT, 'can_read');
-          return [each.id, readable ? mayUse(each, AGENT, access) : 'forbidden'] as const;
+          const holds = (relation: string) => has(each, AGENT, relation);
+          return [each.id, readable ? mayUse(each.labels, access, holds) : 'forbidden'] as const;
         }),
       );
       const world = `tenant ${tenant}, ${person}, k ${k}, "${query}", ${JSON.stringify({ access, uses: [...uses] })}`;

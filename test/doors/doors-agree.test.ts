@@ -2,17 +2,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openService, type Service } from '../../src/compose.ts';
 import type { Config } from '../../src/config.ts';
-import {
-  ClearanceRetriever,
-  clearanceTool,
-  type Retrieve,
-  remoteRetrieve,
-} from '../../src/doors/langchain/index.ts';
+import { remoteRetrieve } from '../../src/doors/langchain/index.ts';
 import { developmentToken } from '../../src/operator.ts';
 import { retrieve } from '../../src/retrieve/retrieve.ts';
 import type { RetrieveResponse } from '../../src/types/retrieval.ts';
 import { freshFolder, run, type Served, serve } from '../support/cli.ts';
 import { expected, ingestCorpus } from '../support/corpus.ts';
+import {
+  type Comparable,
+  comparable,
+  foundOf,
+  inProcess,
+  throughRetriever,
+  throughTool,
+} from '../support/doors.ts';
 
 const K = 4;
 
@@ -29,32 +32,9 @@ const table = expected.answers.flatMap(({ question, first }) =>
   Object.entries(askers).map(([who, asker]) => ({ who, asker, question, first: first[who] })),
 );
 
-/** What must be equal through every door; ids of sessions and decisions are new each time. */
-type Answer = Pick<RetrieveResponse, 'complete' | 'certified' | 'watermark'> & {
-  readonly results: readonly Pick<
-    RetrieveResponse['results'][number],
-    'document_id' | 'chunk_id' | 'score' | 'version' | 'text'
-  >[];
-};
-function comparable({ results, complete, certified, watermark }: RetrieveResponse): Answer {
-  return {
-    results: results.map(({ document_id, chunk_id, score, version, text }) => ({
-      document_id,
-      chunk_id,
-      score,
-      version,
-      text,
-    })),
-    complete,
-    certified,
-    watermark,
-  };
-}
-
 let config: Config;
 let served: Served;
 let service: Service;
-let inProcess: Retrieve;
 
 beforeAll(async () => {
   config = await ingestCorpus(join(freshFolder(), 'data'));
@@ -81,31 +61,10 @@ async function throughHttp(asker: Asker, query: string): Promise<RetrieveRespons
   return (await response.json()) as RetrieveResponse;
 }
 
-async function throughRetriever(way: Retrieve, asker: Asker, query: string) {
-  const clearance_token = await tokenOf(asker);
-  const documents = await new ClearanceRetriever({ retrieve: way, k: K }).invoke(query, {
-    configurable: { clearance_token },
-  });
-  return documents.map(({ pageContent: text, metadata }) => {
-    const { document_id, chunk_id, score, version, complete } = metadata as Answer['results'][number] & {
-      complete: boolean;
-    };
-    return { document_id, chunk_id, score, version, text, complete };
-  });
-}
-
-async function throughTool(way: Retrieve, asker: Asker, query: string): Promise<RetrieveResponse> {
-  const clearance_token = await tokenOf(asker);
-  const call = { type: 'tool_call' as const, id: 'call', name: 'search_documents', args: { query, k: K } };
-  const message = await clearanceTool({ retrieve: way }).invoke(call, { configurable: { clearance_token } });
-  return (message as { artifact: RetrieveResponse }).artifact;
-}
-
 describe('every door', () => {
   beforeAll(async () => {
     served = await serve(config.dataDir);
     service = await openService(config, () => undefined);
-    inProcess = ({ token, ...request }) => retrieve(service.read, token, request);
   });
   afterAll(async () => {
     await service.close();
@@ -118,11 +77,11 @@ describe('every door', () => {
     const same = comparable(answer);
     expect(same).toMatchObject({ complete: true, certified: true });
 
-    expect(comparable(await throughTool(inProcess, asker, question))).toEqual(same);
-    expect(comparable(await throughTool(remoteRetrieve(served.url), asker, question))).toEqual(same);
-    const documents = same.results.map((result) => ({ ...result, complete: same.complete }));
-    expect(await throughRetriever(inProcess, asker, question)).toEqual(documents);
-    expect(await throughRetriever(remoteRetrieve(served.url), asker, question)).toEqual(documents);
+    const asked = { token: await tokenOf(asker), query: question, k: K };
+    for (const way of [inProcess(service.read), remoteRetrieve(served.url)]) {
+      expect(comparable(await throughTool(way, asked))).toEqual(same);
+      expect(await throughRetriever(way, asked)).toEqual(foundOf(same));
+    }
 
     expect(same.results.length).toBeGreaterThan(0);
     expect(expected.readable[who]).toEqual(
@@ -151,7 +110,7 @@ describe('the command line', () => {
   it('answers alike through the running service and straight from the folder', async () => {
     const running = await serve(config.dataDir);
     served = running;
-    const viaHttp: Answer[] = [];
+    const viaHttp: Comparable[] = [];
     for (const { asker, question } of some) {
       const answer = comparable(await throughCommandLine(asker, question));
       expect(answer).toEqual(comparable(await throughHttp(asker, question)));
@@ -160,7 +119,7 @@ describe('the command line', () => {
     running.kill('SIGTERM');
     expect(await running.ended).toMatchObject({ code: 0 });
 
-    const straight: Answer[] = [];
+    const straight: Comparable[] = [];
     for (const { asker, question } of some)
       straight.push(comparable(await throughCommandLine(asker, question)));
     expect(straight).toEqual(viaHttp);
