@@ -7,6 +7,10 @@ export type Estimates = Readonly<Partial<Record<Method, number>>>;
 
 /** How much the past counts after one more call. */
 const DECAY = 0.98;
+/** As many calls as what is usual counts for at first. */
+const USUAL_WEIGHT = 10;
+/** How much of what a call has taken more than expected is put down to what else the engine has to do, which all methods suffer from. */
+const LOAD_SHARE = 0.5;
 /** Of so many decisions, one goes to what was measured longest ago, so that what is known of it doesn't grow old. */
 const TRIED_EVERY = 100;
 /** And only if it is expected to cost at most so many times the cheapest. */
@@ -30,16 +34,22 @@ const usual: Readonly<Record<Method, readonly (readonly [amount: number, millise
   ],
 };
 
-/** What the engine's answers have cost lately, under one model: which way is the cheapest for a request's next claims. */
+/**
+ * What the engine's answers have cost lately, under one model: which way is the cheapest for a request's next claims. How busy the
+ * engine is, all calls tell, and it counts for all methods: else one that was used last while many asked would not be used again when
+ * few do, for what another costs by then.
+ */
 export class Costs {
   readonly #lines = new Map(methods.map((method) => [method, new Line(usual[method])]));
+  /** Times what calls take of an engine that has little to do. */
+  #load = 1;
   /** The longest ago measured first. */
   #byAge: readonly Method[] = methods;
   #decisions = 0;
 
   /** Milliseconds of a call for so many links, claims or listed documents. */
   of(method: Method, amount: number): number {
-    return this.#lines.get(method)?.at(amount) ?? 0;
+    return this.#load * (this.#lines.get(method)?.at(amount) ?? 0);
   }
 
   /** The cheapest of those that can be used. */
@@ -54,7 +64,8 @@ export class Costs {
   /** Of calls that were answered: how long one takes that fails says nothing of the method. */
   took(method: Method, amount: number, milliseconds: number): void {
     if (amount === 0) return;
-    this.#lines.get(method)?.add(amount, milliseconds);
+    this.#load *= (milliseconds / this.of(method, amount)) ** LOAD_SHARE;
+    this.#lines.get(method)?.add(amount, milliseconds / this.#load);
     this.#byAge = [...this.#byAge.filter((other) => other !== method), method];
   }
 }
@@ -68,7 +79,7 @@ class Line {
   #xy = 0;
 
   constructor(points: readonly (readonly [x: number, y: number])[]) {
-    for (const [x, y] of points) this.add(x, y);
+    for (let i = 0; i < USUAL_WEIGHT; i += 1) for (const [x, y] of points) this.add(x, y);
   }
 
   add(x: number, y: number): void {

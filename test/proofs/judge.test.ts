@@ -177,6 +177,16 @@ describe('what calls have cost', () => {
     expect([costs.of('links', 10), costs.of('checks', 10)]).toEqual(before);
   });
 
+  it('of a method that was last used while many asked is not held against it when few do', () => {
+    const costs = new Costs();
+    for (let i = 0; i < 100; i += 1) costs.took('links', 13, 120);
+    // Then few ask, for whom a list is the best.
+    for (let i = 0; i < 10; i += 1) costs.took('list', 50, 8);
+    const estimates = { links: costs.of('links', 13), list: costs.of('list', 500) };
+    expect(costs.choose(estimates)).toBe('links');
+    expect(estimates.links).toBeLessThan(60);
+  });
+
   it('is learned from one that does', async () => {
     const costs = new Costs();
     const before = costs.of('links', 10);

@@ -38,9 +38,13 @@ type Taken = {
   seconds: number;
 };
 
+/** Turns that each strategy has where there are many callers. */
+const TURNS = 2;
+
 /**
- * In rounds, each strategy some questions in an order drawn anew, so that noise hits all alike; none for longer than `seconds`. What
- * one leaves the engine to do is done before the next begins.
+ * By turns, in an order drawn anew each time, so that noise hits all alike: one caller's questions one by one, each to all strategies;
+ * of many callers each asks again as soon as it has its answer, for the whole turn. No strategy begins a question after `seconds` in
+ * all. What one leaves the engine to do is done before the next begins.
  */
 export async function measureCell(
   strategies: readonly Strategy[],
@@ -58,16 +62,23 @@ export async function measureCell(
     taken.set(strategy, { times: [], recall: 0, returned: 0, checks: 0, errors: 0, seconds: 0 });
   }
   const random = randomFrom(23);
-  for (let from = 0; from < questions.length; from += callers) {
-    // With one caller, each question goes to all; with more, as many of them at the same time.
-    const some = questions.slice(from, from + callers);
+  for (let turn = 0; turn < (callers === 1 ? questions.length : TURNS); turn += 1) {
     for (const i of shuffled(strategies.length, random)) {
       const strategy = strategies[i];
       const sums = strategy && taken.get(strategy);
       if (strategy === undefined || sums === undefined || sums.seconds > seconds) continue;
       await settled();
       const begin = performance.now();
-      await Promise.all(some.map((question) => ask(strategy, question, sums)));
+      const until = begin + (seconds * 1_000) / TURNS;
+      let next = turn;
+      const caller = async () => {
+        do {
+          const question = questions[next % questions.length] ?? first;
+          next += 1;
+          await ask(strategy, question, sums);
+        } while (callers > 1 && performance.now() < until);
+      };
+      await Promise.all(Array.from({ length: callers }, caller));
       sums.seconds += (performance.now() - begin) / 1_000;
     }
   }
