@@ -69,14 +69,14 @@ export async function measureCell(
       if (strategy === undefined || sums === undefined || sums.seconds > seconds) continue;
       await settled();
       const begin = performance.now();
-      const until = begin + (seconds * 1_000) / TURNS;
+      const until = callers === 1 ? begin : begin + (seconds * 1_000) / TURNS;
       let next = turn;
       const caller = async () => {
         do {
           const question = questions[next % questions.length] ?? first;
           next += 1;
           await ask(strategy, question, sums);
-        } while (callers > 1 && performance.now() < until);
+        } while (performance.now() < until);
       };
       await Promise.all(Array.from({ length: callers }, caller));
       sums.seconds += (performance.now() - begin) / 1_000;
