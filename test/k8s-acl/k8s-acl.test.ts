@@ -16,10 +16,10 @@ import { Oracle } from './oracle.ts';
 
 const organisation = loadOrganisation();
 const K = 10;
-/** `npm run test:k8s`: 210 people, and after each month everyone whose access changed; else 70, and one in six of those. */
+/** `npm run test:k8s`: 210 people, and after each month everyone whose access changed; else 50, and one in twelve of those. */
 const FULL = process.env.K8S_FULL !== undefined;
-const USERS = FULL ? 210 : 70;
-const EVERY = FULL ? 1 : 6;
+const USERS = FULL ? 210 : 50;
+const EVERY = FULL ? 1 : 12;
 
 describe.skipIf(organisation === undefined)('a real organisation', () => {
   if (organisation === undefined) return;

@@ -35,7 +35,9 @@ describe('links that are all allowed, on generated models and relationships', ()
     for (const count of Object.values(totals)) expect(count).toBeGreaterThan(WORLDS / 10);
   });
 
-  it('prove nearly every claim that the evaluator allows, by a chain of what is there: some go by a condition that is not met', () => {
+  it('prove nearly every claim that the evaluator allows, by a chain of what is there: some go by a condition that is not met', {
+    timeout: 3_600_000,
+  }, () => {
     const totals = { allowed: 0, proved: 0 };
     run(WORLDS, ({ questions, yes, holds, lie }) => {
       if (lie || questions === undefined || !holds) return;
