@@ -9,8 +9,8 @@ export type Estimates = Readonly<Partial<Record<Method, number>>>;
 const DECAY = 0.98;
 /** As many calls as what is usual counts for at first. */
 const USUAL_WEIGHT = 10;
-/** How much of what a call has taken more than expected is put down to what else the engine has to do, which all methods suffer from. */
-const LOAD_SHARE = 0.5;
+/** The same for how busy the engine is, which changes sooner. */
+const LOAD_DECAY = 0.5;
 /** Of so many decisions, one goes to what was measured longest ago, so that what is known of it doesn't grow old. */
 const TRIED_EVERY = 100;
 /** And only if it is expected to cost at most so many times the cheapest. */
@@ -41,15 +41,16 @@ const usual: Readonly<Record<Method, readonly (readonly [amount: number, millise
  */
 export class Costs {
   readonly #lines = new Map(methods.map((method) => [method, new Line(usual[method])]));
-  /** Times what calls take of an engine that has little to do. */
-  #load = 1;
+  /** Milliseconds that the last calls have taken, and would have if the engine had little to do. */
+  #taken = 1;
+  #expected = 1;
   /** The longest ago measured first. */
   #byAge: readonly Method[] = methods;
   #decisions = 0;
 
   /** Milliseconds of a call for so many links, claims or listed documents. */
   of(method: Method, amount: number): number {
-    return this.#load * (this.#lines.get(method)?.at(amount) ?? 0);
+    return (this.#taken / this.#expected) * this.#unloaded(method, amount);
   }
 
   /** The cheapest of those that can be used. */
@@ -64,9 +65,15 @@ export class Costs {
   /** Of calls that were answered: how long one takes that fails says nothing of the method. */
   took(method: Method, amount: number, milliseconds: number): void {
     if (amount === 0) return;
-    this.#load *= (milliseconds / this.of(method, amount)) ** LOAD_SHARE;
-    this.#lines.get(method)?.add(amount, milliseconds / this.#load);
+    this.#taken = LOAD_DECAY * this.#taken + milliseconds;
+    this.#expected = LOAD_DECAY * this.#expected + this.#unloaded(method, amount);
+    // A mean as the line is: of another kind, the two would drift apart for good.
+    this.#lines.get(method)?.add(amount, (milliseconds * this.#expected) / this.#taken);
     this.#byAge = [...this.#byAge.filter((other) => other !== method), method];
+  }
+
+  #unloaded(method: Method, amount: number): number {
+    return this.#lines.get(method)?.at(amount) ?? 0;
   }
 }
 

@@ -187,6 +187,14 @@ describe('what calls have cost', () => {
     expect(estimates.links).toBeLessThan(60);
   });
 
+  it('of a method does not make others look cheaper by being unsteady', () => {
+    const costs = new Costs();
+    const relation = () => costs.of('list', 500) / costs.of('links', 13);
+    const before = relation();
+    for (let i = 0; i < 5_000; i += 1) costs.took('links', 13, i % 4 === 0 ? 21 : 1);
+    expect(relation() / before).toBeGreaterThan(0.5);
+  });
+
   it('is learned from one that does', async () => {
     const costs = new Costs();
     const before = costs.of('links', 10);

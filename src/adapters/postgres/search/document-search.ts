@@ -1,5 +1,5 @@
 import type { PermissionIndex } from '../../../ports/permission-index.ts';
-import type { CandidateSearch } from '../../../ports/search.ts';
+import type { CandidateIndex, CandidateSearch } from '../../../ports/search.ts';
 import type { Database } from '../database.ts';
 
 /**
@@ -9,11 +9,7 @@ import type { Database } from '../database.ts';
 export async function documentSearch(
   database: Database,
   permissions: PermissionIndex,
-  {
-    tenant,
-    readers,
-    id,
-  }: { readonly tenant: string; readonly readers: readonly string[]; readonly id: string },
+  { tenant, readers, id }: Parameters<CandidateIndex['openDocument']>[0],
 ): Promise<CandidateSearch> {
   const [scope, published] = await Promise.all([
     permissions.scope(tenant, readers),
