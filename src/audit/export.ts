@@ -6,7 +6,7 @@ import { checkpointAll } from './archive.ts';
 import { type ExportHead, ExportWriter, isWhole } from './export-file.ts';
 import type { AuditKeys } from './keys.ts';
 import { ocsfEvent } from './ocsf.ts';
-import { type Verification, Verifier } from './verify.ts';
+import { showTrail, type Verification, Verifier } from './verify.ts';
 
 /** Records, and names, that are looked up together. */
 const PAGE = 500;
@@ -30,18 +30,16 @@ export async function* exportTrail(
   const writer = new ExportWriter();
   const verifier = new Verifier(tenant, keys.trusted);
   yield writer.line(head);
-  for await (const found of archive.checkpoints(tenant)) {
-    verifier.checkpoint(found);
-    const { value: checkpoint, key, signature } = found;
-    if (isWhole(head)) yield writer.line({ kind: 'checkpoint', checkpoint, key, signature });
-  }
   const pseudonyms = new Set<string>();
-  for await (const found of archive.records(tenant)) {
-    const covered = verifier.record(found);
-    const { record, key, signature } = found;
-    if (!covered || !isSelected(found, selection)) continue;
-    for (const pseudonym of pseudonymsIn(record)) pseudonyms.add(pseudonym);
-    yield writer.line({ kind: 'record', record, key, signature });
+  for await (const shown of showTrail(archive, tenant, verifier)) {
+    if (shown.kind === 'checkpoint') {
+      const { value: checkpoint, key, signature } = shown.found;
+      if (isWhole(head)) yield writer.line({ kind: 'checkpoint', checkpoint, key, signature });
+    } else if (shown.covered && isSelected(shown.found, selection)) {
+      const { record, key, signature } = shown.found;
+      for (const pseudonym of pseudonymsIn(record)) pseudonyms.add(pseudonym);
+      yield writer.line({ kind: 'record', record, key, signature });
+    }
   }
   for (const some of batches([...pseudonyms].toSorted(), PAGE)) {
     for (const person of await archive.known(tenant, some)) {
@@ -64,7 +62,6 @@ export async function* exportOcsf(
 ): AsyncGenerator<string> {
   await checkpointAll(archive, keys, tenant);
   const verifier = new Verifier(tenant, keys.trusted);
-  for await (const found of archive.checkpoints(tenant)) verifier.checkpoint(found);
   let page: TrailRecord[] = [];
   const events = async () => {
     const names = namesOf(tenant, await archive.known(tenant, [...pseudonymsIn(page)]));
@@ -72,10 +69,10 @@ export async function* exportOcsf(
     page = [];
     return lines;
   };
-  for await (const found of archive.records(tenant)) {
-    const covered = verifier.record(found);
-    const { data } = trailRecord.safeParse(found.record);
-    if (data === undefined || !covered || !isSelected(found, selection)) continue;
+  for await (const shown of showTrail(archive, tenant, verifier)) {
+    if (shown.kind !== 'record' || !shown.covered || !isSelected(shown.found, selection)) continue;
+    const { data } = trailRecord.safeParse(shown.found.record);
+    if (data === undefined) continue;
     page.push(data);
     if (page.length === PAGE) yield* await events();
   }

@@ -60,13 +60,12 @@ export class Verifier {
       this.report(`what stands as checkpoint ${this.#checkpoints} is none: ${z.prettifyError(parsed.error)}`);
       return;
     }
-    const signed = { value: parsed.data, key, signature };
     for (const { segment, position } of [...parsed.data.open, ...parsed.data.closed])
       this.#covered.set(segment, position);
     const { pruned, at } = parsed.data;
     if (pruned !== undefined) this.#pruned.push({ ...pruned, at });
     this.#last = { number: parsed.data.number, hash: hashOf(parsed.data), at };
-    for (const rule of this.#rules) rule.checkpoint?.(signed);
+    for (const rule of this.#rules) rule.checkpoint?.({ value: parsed.data, key, signature });
   }
 
   /** By segment and position. Whether a checkpoint covers it. */
@@ -84,6 +83,13 @@ export class Verifier {
     if (!covered) this.#since += 1;
     for (const rule of this.#rules) rule.record?.(checked);
     return covered;
+  }
+
+  /** One that was added while the records were read: of what it covers, some was not. */
+  added({ value, key, signature }: FoundCheckpoint): void {
+    const parsed = checkpoint.safeParse(value);
+    if (parsed.success) for (const rule of this.#rules) rule.added?.({ value: parsed.data, key, signature });
+    else this.report(`what stands as the last checkpoint is none: ${z.prettifyError(parsed.error)}`);
   }
 
   /** A pseudonym is fit for one name only. */
@@ -107,6 +113,30 @@ export class Verifier {
   }
 }
 
+type Shown =
+  | { readonly kind: 'checkpoint'; readonly found: FoundCheckpoint }
+  | { readonly kind: 'record'; readonly found: FoundRecord; readonly covered: boolean };
+
+/** Shows a verifier the trail of a tenant, which others may be writing, and gives what it has shown. */
+export async function* showTrail(
+  archive: Pick<TrailArchive, 'checkpoints' | 'records'>,
+  tenant: string,
+  verifier: Verifier,
+): AsyncGenerator<Shown> {
+  let shown = 0;
+  // First: of records that are written meanwhile they don't speak yet.
+  for await (const found of archive.checkpoints(tenant)) {
+    verifier.checkpoint(found);
+    shown += 1;
+    yield { kind: 'checkpoint', found };
+  }
+  for await (const found of archive.records(tenant)) {
+    yield { kind: 'record', found, covered: verifier.record(found) };
+  }
+  // Records that were written meanwhile know of them.
+  for await (const found of archive.checkpoints(tenant, shown)) verifier.added(found);
+}
+
 /** The trail of a tenant as the store has it. `earlier`: a checkpoint of before, which has to be in it still. */
 export async function verifyTrail(
   archive: Pick<TrailArchive, 'checkpoints' | 'records' | 'everyone'>,
@@ -117,13 +147,10 @@ export async function verifyTrail(
 ): Promise<Verification> {
   const verifier = new Verifier(tenant, trusted, rules);
   let kept = earlier === undefined;
-  // Checkpoints first: of records that are written meanwhile none speaks yet.
-  for await (const found of archive.checkpoints(tenant)) {
-    verifier.checkpoint(found);
-    kept ||= hashOf(found.value) === earlier?.hash;
+  for await (const { kind, found } of showTrail(archive, tenant, verifier)) {
+    if (kind === 'checkpoint') kept ||= hashOf(found.value) === earlier?.hash;
   }
   if (!kept) verifier.report(`checkpoint ${earlier?.number} of ${earlier?.at} is not in it any more`);
-  for await (const found of archive.records(tenant)) verifier.record(found);
   for await (const person of archive.everyone(tenant)) verifier.person(person);
   return verifier.end();
 }

@@ -43,8 +43,8 @@ export interface TrailStore {
 /** For who may read all of it, and take from it: the owner of the tables. */
 export interface TrailArchive extends TrailStore {
   tenants(): Promise<readonly string[]>;
-  /** By their numbers. */
-  checkpoints(tenant: string): AsyncIterable<FoundCheckpoint>;
+  /** By their numbers, those above `after` only. */
+  checkpoints(tenant: string, after?: number): AsyncIterable<FoundCheckpoint>;
   /** By segment and position. */
   records(tenant: string): AsyncIterable<FoundRecord>;
   segments(tenant: string): Promise<readonly SegmentSum[]>;

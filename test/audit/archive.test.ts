@@ -105,6 +105,41 @@ describe('an export', () => {
   });
 });
 
+describe('a trail that a copy goes on writing while it is read', () => {
+  /** Five checkpoints, and records that know of them, between the first look at checkpoints and the records. */
+  const busy = (): MemoryArchive => {
+    const records = archive.records.bind(archive);
+    archive.records = async function* () {
+      for (let i = 0; i < 5; i += 1) await write(archive, keys, recordsOf(2));
+      yield* records();
+    };
+    return archive;
+  };
+
+  it('is whole', async () => {
+    expect(await verifyTrail(busy(), TENANT, keys.trusted)).toMatchObject({ problems: [], records: 32 });
+  });
+
+  it('is exported up to what was covered when that began', async () => {
+    const { lines, found } = await exported(busy(), keys);
+    expect(found).toMatchObject({ problems: [], records: 32 });
+    expect(await verifyExport(lines, keys.trusted)).toMatchObject({ problems: [], records: 22 });
+  });
+
+  it('can be pruned', async () => {
+    expect(await prune(busy(), keys, TENANT, new Date(0))).toEqual({ segments: 0, records: 0 });
+  });
+
+  it('is not whole where a checkpoint is cut off that its records know of', async () => {
+    const all = archive.checkpoints.bind(archive);
+    archive.checkpoints = async function* (tenant, above) {
+      for await (const found of all(tenant, above)) if (found.value.number < 7) yield found;
+    };
+    const { problems } = await verifyTrail(busy(), TENANT, keys.trusted);
+    expect(problems).toEqual([expect.stringMatching(/knows of checkpoint 7, which is not there$/)]);
+  });
+});
+
 describe('a name that is erased', () => {
   const erase = async (name: string) => {
     const trail = openTrail(archive, keys, () => {});

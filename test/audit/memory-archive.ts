@@ -49,8 +49,8 @@ export class MemoryArchive implements TrailArchive {
     return [...new Set(this.rows.records.map(({ columns }) => columns.tenant))];
   }
 
-  async *checkpoints(): AsyncGenerator<Signed<Checkpoint>> {
-    yield* structuredClone(this.rows.checkpoints);
+  async *checkpoints(_tenant: string, above = -1): AsyncGenerator<Signed<Checkpoint>> {
+    yield* structuredClone(this.rows.checkpoints.filter(({ value }) => value.number > above));
   }
 
   async *records(): AsyncGenerator<FoundRecord> {

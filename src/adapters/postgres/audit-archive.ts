@@ -30,8 +30,8 @@ export function postgresArchive(database: Database): TrailArchive {
       return rows.map(({ tenant }) => tenant);
     },
 
-    async *checkpoints(tenant) {
-      for (let after = -1; ; ) {
+    async *checkpoints(tenant, above = -1) {
+      for (let after = above; ; ) {
         const { rows } = await database.query<{
           number: number;
           key: string;
