@@ -2,6 +2,7 @@ import type { Database } from '../../../src/adapters/postgres/database.ts';
 import { DEFAULT_TENANT } from '../../../src/types/principal.ts';
 import { flushCounters, quantile } from '../search/measure.ts';
 import { randomFrom } from '../search/random.ts';
+import { questionOf } from '../search/vectors.ts';
 import type { Change } from './folders.ts';
 import type { OpenReadPath } from './read-path.ts';
 
@@ -68,7 +69,7 @@ export async function timesOf(
 ): Promise<number[]> {
   const times: number[] = [];
   for (let n = 0; n < queries; n += 1) {
-    const { ms } = await path.time(token, String(Math.floor(random() * size)));
+    const { ms } = await path.time(token, questionOf(Math.floor(random() * size)));
     times.push(ms);
   }
   return times;

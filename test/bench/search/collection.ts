@@ -9,7 +9,7 @@ import { batches } from '../../../src/types/batches.ts';
 import { DEFAULT_TENANT } from '../../../src/types/principal.ts';
 import { freshDatabase } from '../../support/real-parts.ts';
 import type { Tuple } from './callers.ts';
-import { type Vectors, vectorAt } from './vectors.ts';
+import { numberOf, type Vectors, vectorAt } from './vectors.ts';
 
 /** As many as one search of ours uses at a time. */
 export const CONNECTIONS = 3;
@@ -51,13 +51,13 @@ export async function openCollection(
   }
 }
 
-/** A query is the number of a vector. No lexeme is known, so that only the dense signal counts. */
+/** A query is the number of a vector. */
 function embeddingsOf(vectors: Vectors): Embeddings {
   return {
     model: `${vectors.name}-${vectors.dimension}`,
     dimension: vectors.dimension,
     denseWeight: 1,
-    embed: async (texts) => texts.map((text) => vectorAt(vectors, Number(text))),
+    embed: async (texts) => texts.map((text) => vectorAt(vectors, numberOf(text))),
   };
 }
 

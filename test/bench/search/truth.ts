@@ -1,6 +1,6 @@
 import { vectorLiteral } from '../../../src/adapters/postgres/vector.ts';
 import type { Caller } from './callers.ts';
-import { dot, type Vectors, vectorAt } from './vectors.ts';
+import { dot, questionOf, type Vectors, vectorAt } from './vectors.ts';
 
 export const K = 10;
 
@@ -16,7 +16,7 @@ export type Truth = { readonly count: number; readonly least: number };
 
 export function queryAt(vectors: Vectors, i: number): Query {
   const vector = vectorAt(vectors, i);
-  return { text: String(i), literal: vectorLiteral(vector), vector };
+  return { text: questionOf(i), literal: vectorLiteral(vector), vector };
 }
 
 /** By brute force, for each caller. */

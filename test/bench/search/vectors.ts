@@ -73,3 +73,15 @@ function asStored(name: string, dimension: number, values: Float32Array): Vector
   }
   return vectors;
 }
+
+/** Digits: Postgres finds no lexeme in these. */
+const MARKS = '!?;,:()[]=';
+
+/** A question for the vector of that number, without words: rivals search by vectors alone. */
+export function questionOf(i: number): string {
+  return String(i).replaceAll(/\d/g, (digit) => MARKS[Number(digit)] ?? '');
+}
+
+export function numberOf(question: string): number {
+  return Number(Array.from(question, (mark) => MARKS.indexOf(mark)).join(''));
+}
