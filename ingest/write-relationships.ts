@@ -1,6 +1,7 @@
 import { ClearanceError } from '../src/types/errors.ts';
 import { parseInput } from '../src/types/parse.ts';
 import { toldTuple, tupleKey } from '../src/types/tuple.ts';
+import { keyFormatProblem } from '../src/types/tuple-format.ts';
 import { auditWrite, type WritePath } from './ingest.ts';
 import { type RelationshipChanges, relationshipChanges } from './parse.ts';
 import { grantsOf, requireGranted } from './source.ts';
@@ -23,6 +24,11 @@ export async function writeRelationships(
   for (const [i, tuple] of changes.writes.entries()) {
     const problem = path.tupleProblem(tuple);
     if (problem !== undefined) throw new ClearanceError('invalid_relationship', `writes.${i}: ${problem}`);
+  }
+  // Not by the model: what an older one allowed can still be taken away.
+  for (const [i, key] of changes.deletes.entries()) {
+    const problem = keyFormatProblem(key);
+    if (problem !== undefined) throw new ClearanceError('invalid_relationship', `deletes.${i}: ${problem}`);
   }
   const named = keys.map(tupleKey);
   const twice = named.find((name, i) => named.indexOf(name) !== i);

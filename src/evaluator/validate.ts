@@ -1,5 +1,5 @@
 import type { Tuple } from '../types/tuple.ts';
-import { isObject, isRelation, isTooLong, isUserset } from './format.ts';
+import { isRelation, objectFormatProblem, userFormatProblem } from '../types/tuple-format.ts';
 import type { Model } from './model.ts';
 import type { Relation, Restriction } from './relation.ts';
 import { parseSubject, type Subject, typeOf } from './subject.ts';
@@ -52,18 +52,16 @@ export function targetProblem(
 
 /** What is wrong with `user`, whatever the type restrictions say. */
 export function userProblem(model: Model, user: string): string | undefined {
-  if (isTooLong('user', user)) return "the 'user' field is too long";
-  if (!isObject(user) && !isUserset(user)) {
-    return "the 'user' field must be an object (e.g. document:1) or an 'object#relation' or a typed wildcard (e.g. group:*)";
-  }
+  const format = userFormatProblem(user);
+  if (format !== undefined) return format;
   const { type, relation } = parseSubject(user);
   if (!model.types.has(type)) return typeProblem(model, type);
   return relation === undefined ? undefined : relationProblem(model, type, relation);
 }
 
 export function objectProblem(model: Model, object: string): string | undefined {
-  if (isTooLong('object', object)) return "the 'object' field is too long";
-  if (!isObject(object)) return "invalid 'object' field format";
+  const format = objectFormatProblem(object);
+  if (format !== undefined) return format;
   if (object.endsWith(':*')) return "the 'object' field cannot reference a typed wildcard";
   return model.types.has(typeOf(object)) ? undefined : typeProblem(model, typeOf(object));
 }

@@ -209,6 +209,8 @@ describe('relationships', () => {
     expect(await change(left)).toMatchObject({ status: 200, body: { written: 0, deleted: 1 } });
     expect(await read()).toMatchObject({ status: 404 });
     expect(await change(left)).toMatchObject({ status: 200, body: { written: 0, deleted: 0 } });
+    const ofAnotherModel = { user: 'robot:r2', relation: 'pilot', object: 'plane:x' };
+    expect(await change({ deletes: [ofAnotherModel] })).toMatchObject({ status: 200, body: { deleted: 0 } });
   });
 });
 

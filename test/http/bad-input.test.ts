@@ -397,6 +397,26 @@ describe('POST /v1/relationships', () => {
       'invalid_request',
     ],
     [
+      'a delete with a user of 513 bytes',
+      { writes: [tuple], deletes: [{ ...tuple, user: `user:${'x'.repeat(508)}` }] },
+      /deletes\.0: the 'user' field is too long/,
+    ],
+    [
+      'a delete with an object of 257 bytes',
+      { writes: [tuple], deletes: [{ ...tuple, object: `folder:${'x'.repeat(250)}` }] },
+      /deletes\.0: the 'object' field is too long/,
+    ],
+    [
+      'a delete with a relation of 51 bytes',
+      { writes: [tuple], deletes: [{ ...tuple, relation: 'x'.repeat(51) }] },
+      /deletes\.0: the 'relation' field is malformed/,
+    ],
+    [
+      'a delete of nobody',
+      { writes: [tuple], deletes: [{ ...tuple, user: 'anne' }] },
+      /deletes\.0: the 'user' field must be/,
+    ],
+    [
       'a condition with a context of 20,000 levels',
       `{"writes":[{"user":"user:a","relation":"viewer","object":"folder:f","condition":{"name":"c","context":{"a":${nested(20_000, '[', ']')}}}}]}`,
       /levels/,

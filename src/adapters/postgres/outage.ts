@@ -41,9 +41,9 @@ export function isReadOnly(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === READ_ONLY;
 }
 
-/** SQLSTATE classes 22 (data), 23 (constraint) and 42 (syntax, missing table or privilege). */
+/** SQLSTATE classes 22 (data), 23 (constraint), 42 (syntax, missing table or privilege) and 54 (too long, too complex). */
 function isOurFault(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(22|23|42)/.test(error.code ?? '');
+  return error instanceof pg.DatabaseError && /^(22|23|42|54)/.test(error.code ?? '');
 }
 
 function messageOf(error: unknown): string {

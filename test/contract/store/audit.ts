@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { postgresDecisions, postgresTrail } from '../../../src/adapters/postgres/audit.ts';
 import { postgresArchive } from '../../../src/adapters/postgres/audit-archive.ts';
@@ -72,12 +72,17 @@ export function auditContract(opened: () => Store): void {
       });
     });
 
-    it('and rejects one that it can not keep, alone', async () => {
+    // Random, for an index compresses what it takes.
+    const endless = `user:${randomBytes(6_000).toString('base64url')}`;
+    it.each([
+      ['of a tenant with a NUL', { ...record(), tenant: 'a\0b' }],
+      ['with a name that is too long for an index', record(newTenant(), endless)],
+    ])('and rejects one %s, alone', async (_, unfit) => {
       const trail = open();
       const kept = record();
       const outcomes = await Promise.allSettled([
         trail.append(record()),
-        trail.append({ ...record(), tenant: 'a\0b' }),
+        trail.append(unfit),
         trail.append(kept),
       ]);
       await trail.close();
