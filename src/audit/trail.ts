@@ -86,7 +86,9 @@ export function openTrail(store: TrailStore, keys: AuditKeys, onError: (error: u
         return row;
       });
       const begun = Math.min(...[...next.values()].map(({ begun }) => Date.parse(begun)));
-      const used = [...people.values()].flatMap((each) => [...each.values()]);
+      const used = [...people].flatMap(([tenant, those]) =>
+        Array.from(those.values(), (pseudonym) => ({ tenant, pseudonym })),
+      );
       if (await store.add(signed(rows, next), used, new Date(begun + SEGMENT_MS + SEGMENT_GRACE_MS))) {
         for (const [tenant, head] of next) {
           segments.set(tenant, head);

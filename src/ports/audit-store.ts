@@ -21,13 +21,15 @@ export type StoredColumns = {
 export type FoundRecord = Signature & { readonly record: unknown; readonly columns?: StoredColumns };
 export type FoundCheckpoint = Signed<unknown>;
 
+export type Pseudonym = { readonly tenant: string; readonly pseudonym: string };
+
 /** What keeps the trail, as far as a service needs it: it adds, and reads no record. */
 export interface TrailStore {
   /**
-   * All of them or none, durable once it has resolved. False, and none, where one of `pseudonyms` stands for nobody any more, or
-   * where it is later than `until`.
+   * All of them or none, durable once it has resolved. False, and none, where one of `people` is nobody any more, or where it is
+   * later than `until`.
    */
-  add(records: readonly StoredRecord[], pseudonyms: readonly string[], until: Date): Promise<boolean>;
+  add(records: readonly StoredRecord[], people: readonly Pseudonym[], until: Date): Promise<boolean>;
   /** Each as they are known, in their order; who is not is known as proposed from now on. */
   people(proposed: readonly (Person & { readonly tenant: string })[]): Promise<readonly Person[]>;
   lastCheckpoint(tenant: string): Promise<Signed<Checkpoint> | undefined>;

@@ -282,8 +282,8 @@ describe('a copy of the service', () => {
     const trail = openTrail(
       {
         ...archiveParts(),
-        async add(records, pseudonyms) {
-          const added = await archive.add(records, pseudonyms);
+        async add(records, people) {
+          const added = await archive.add(records, people);
           if (!lost) {
             lost = true;
             throw new Error('the answer was lost');

@@ -1,4 +1,4 @@
-import type { FoundRecord, StoredRecord, TrailArchive } from '../../src/ports/audit-store.ts';
+import type { FoundRecord, Pseudonym, StoredRecord, TrailArchive } from '../../src/ports/audit-store.ts';
 import type { Checkpoint, Signed } from '../../src/types/audit-trail.ts';
 import type { Person } from '../../src/types/people.ts';
 
@@ -14,8 +14,9 @@ export class MemoryArchive implements TrailArchive {
   rows: Rows = { records: [], checkpoints: [] };
   readonly #people = new Map<string, Person>();
 
-  async add(records: readonly StoredRecord[], pseudonyms: readonly string[]): Promise<boolean> {
+  async add(records: readonly StoredRecord[], people: readonly Pseudonym[]): Promise<boolean> {
     await Promise.resolve();
+    const pseudonyms = people.map(({ pseudonym }) => pseudonym);
     if ((await this.known('', pseudonyms)).length !== pseudonyms.length) return false;
     const all = [...this.rows.records, ...structuredClone(records)];
     this.rows = { ...this.rows, records: all.toSorted(bySegment) };

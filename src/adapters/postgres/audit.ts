@@ -7,13 +7,15 @@ import type { Database } from './database.ts';
 /** What the service's role may do: add, and read back no record. */
 export function postgresTrail(database: Database): TrailStore {
   return {
-    async add(records, pseudonyms, until) {
+    async add(records, people, until) {
       const { rowCount } = await database.prepared(
         `INSERT INTO audit (tenant, segment, position, decision_id, at, agent, hash, key, signature, record)
          SELECT r.* FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[], $6::boolean[], $7::text[],
            $8::text[], $9::text[], $10::jsonb[]) r
-         WHERE now() < $12 AND
-           (SELECT count(*) FROM audit_names WHERE pseudonym = ANY($11::text[])) = cardinality($11::text[])`,
+         WHERE now() < $13 AND cardinality($12::text[]) = (
+           SELECT count(*) FROM unnest($11::text[], $12::text[]) p (tenant, pseudonym)
+           JOIN audit_names n ON n.tenant = p.tenant AND n.pseudonym = p.pseudonym
+         )`,
         [
           records.map(({ columns }) => columns.tenant),
           records.map(({ columns }) => columns.segment),
@@ -25,7 +27,8 @@ export function postgresTrail(database: Database): TrailStore {
           records.map(({ key }) => key),
           records.map(({ signature }) => signature),
           records.map(({ record }) => JSON.stringify(record)),
-          pseudonyms,
+          people.map(({ tenant }) => tenant),
+          people.map(({ pseudonym }) => pseudonym),
           until,
         ],
       );
