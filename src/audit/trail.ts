@@ -130,8 +130,10 @@ export function openTrail(store: TrailStore, keys: AuditKeys, onError: (error: u
     append,
     async close() {
       await loop.stop();
-      await writing;
+      for (let last = writing; last !== undefined; last = writing) await last;
       for (const [tenant, head] of segments) checkpoints.note(tenant, { head, ended: true });
+      // What comes later begins a segment of its own: it would be found after the end of this one.
+      segments.clear();
       await checkpoints.write(onError);
     },
   };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { checkpointAll, eraseName, prune } from '../../src/audit/archive.ts';
 import { explainRecord } from '../../src/audit/explain.ts';
@@ -301,6 +302,29 @@ describe('a copy of the service', () => {
     await trail.append(recordOf('user:anne'));
     await trail.close();
     expect(await verified()).toMatchObject({ problems: [], segments: before + 2 });
+  });
+
+  it('begins another segment for what comes after its end', async () => {
+    const trail = openTrail(
+      {
+        ...archiveParts(),
+        async add(records, people) {
+          await sleep(20);
+          return archive.add(records, people);
+        },
+      },
+      keys,
+      (error) => {
+        throw error;
+      },
+    );
+    const before = await verified();
+    await trail.append(recordOf('user:anne'));
+    const closed = trail.close();
+    const late = trail.append(recordOf('user:bob'));
+    await Promise.all([closed, late]);
+    await trail.append(recordOf('user:carl'));
+    expect(await verified()).toMatchObject({ problems: [], records: before.records + 3 });
   });
 });
 
