@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AuditRecord } from '../ports/audit.ts';
+import type { Decision } from '../ports/audit.ts';
 
 const details = z.looseObject({
   released: z.array(z.object({ documentId: z.string(), version: z.int() })).catch([]),
@@ -19,15 +19,16 @@ const details = z.looseObject({
 
 /** Why what was released was released, from the record alone: as the relationships were then. */
 export function explainRecord(
-  record: Pick<AuditRecord, 'event' | 'subject' | 'chain' | 'details'>,
+  record: Pick<Decision, 'event' | 'subject' | 'chain' | 'details' | 'withheld'>,
 ): readonly string[] {
   const { released, reasons } = details.parse(record.details);
   const through = record.chain.length === 0 ? '' : `, through ${record.chain.join(', ')}`;
   const versions = new Map(released.map(({ documentId, version }) => [documentId, version]));
   const lines = [`${record.subject}${through}: ${record.event}.`];
+  if (record.withheld) lines.push('It was withheld after all: nothing was given, or done.');
   if (released.length === 0) return [...lines, 'Nothing was released.'];
   for (const [documentId, version] of versions) {
-    lines.push(`${documentId}, version ${version}, was released:`);
+    lines.push(`${documentId}, version ${version}, was ${record.withheld ? 'to be ' : ''}released:`);
     for (const { user, by, way } of reasons[documentId] ?? []) {
       if (typeof by === 'string') {
         const how = by === 'list' ? 'has it on the list of what they may read' : 'may read it';

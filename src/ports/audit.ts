@@ -7,7 +7,7 @@ export type AuditRecord = {
   readonly event:
     | 'retrieve'
     | 'read_document'
-    /** After a record of the same decision: it was not released after all. */
+    /** After a record of the same decision: it was not released, or not done, after all. */
     | 'withhold'
     | 'revalidate'
     | 'revoke'
@@ -43,11 +43,22 @@ export interface AuditLog {
   append(record: AuditRecord): Promise<void>;
 }
 
-/** What `GET /v1/decisions/{id}` reads: a record by its random id, and no list of them. */
+/** What was put down as done is not. Where not even that can be put down, the reason why it is not is what to tell. */
+export async function takeBack(
+  audit: AuditLog,
+  decision: Omit<AuditRecord, 'event' | 'details'>,
+): Promise<void> {
+  await audit.append({ ...decision, event: 'withhold', details: {} }).catch(() => {});
+}
+
+export type Decision = Omit<AuditRecord, 'tenant' | 'decisionId'> & {
+  readonly at: Date;
+  /** Whether a later record took it back. */
+  readonly withheld: boolean;
+};
+
+/** What `GET /v1/decisions/{id}` reads: a decision by its random id, and no list of them. */
 export interface Decisions {
   /** People by their names, where these are still known. */
-  find(
-    tenant: string,
-    decisionId: string,
-  ): Promise<(Omit<AuditRecord, 'tenant' | 'decisionId'> & { readonly at: Date }) | undefined>;
+  find(tenant: string, decisionId: string): Promise<Decision | undefined>;
 }

@@ -16,6 +16,8 @@ export const decisionResponse = z.object({
   chain: z.array(z.string()),
   /** What was released and why: for each document and principal the relationships that the engine was asked about, or how else. */
   details: z.record(z.string(), z.unknown()),
+  /** Nothing of it was given, or done, after all. */
+  withheld: z.boolean(),
 });
 export type DecisionResponse = z.infer<typeof decisionResponse>;
 
@@ -36,7 +38,7 @@ async function inOrder(
   const { principal } = await authenticate(identity, presented, 'admin');
   const found = await decisions.find(principal.tenant, id);
   if (found === undefined) throw new ClearanceError('not_found', 'No such decision.');
-  const { at, event, issuer, subject, chain, details } = found;
+  const { at, event, issuer, subject, chain, details, withheld } = found;
   return {
     decision_id: id,
     at: at.toISOString(),
@@ -45,5 +47,6 @@ async function inOrder(
     subject,
     chain: [...chain],
     details,
+    withheld,
   };
 }

@@ -340,7 +340,7 @@ describe('what a query leaves', () => {
 
 describe('an explanation', () => {
   it('is of sentences', () => {
-    expect(explainRecord(recordOf('user:anne', ['agent:bot']))).toEqual([
+    expect(explainRecord({ ...recordOf('user:anne', ['agent:bot']), withheld: false })).toEqual([
       'user:anne, through agent:bot: retrieve.',
       'plan, version 1, was released:',
       '  user:anne may read it, for the engine said, all at one time:',
@@ -351,11 +351,20 @@ describe('an explanation', () => {
 
   it('says how else the engine was asked, and what led there', () => {
     const reasons = { plan: [{ user: 'user:anne', by: 'check', way: ['user:* viewer document:plan'] }] };
-    const { details } = recordOf('user:anne');
-    expect(explainRecord({ ...recordOf('user:anne'), details: { ...details, reasons } }).slice(2)).toEqual([
+    const record = { ...recordOf('user:anne'), withheld: false };
+    const { details } = record;
+    expect(explainRecord({ ...record, details: { ...details, reasons } }).slice(2)).toEqual([
       '  The engine said that user:anne may read it, and these relationships led there:',
       '    every user is viewer of document:plan',
     ]);
-    expect(explainRecord({ ...recordOf('user:anne'), details: {} }).at(-1)).toBe('Nothing was released.');
+    expect(explainRecord({ ...record, details: {} }).at(-1)).toBe('Nothing was released.');
+  });
+
+  it('says where nothing was given after all', () => {
+    expect(explainRecord({ ...recordOf('user:anne'), withheld: true }).slice(0, 3)).toEqual([
+      'user:anne: retrieve.',
+      'It was withheld after all: nothing was given, or done.',
+      'plan, version 1, was to be released:',
+    ]);
   });
 });

@@ -34,6 +34,7 @@ describe('GET /v1/decisions/{id}', () => {
       decision_id: decision,
       event: 'retrieve',
       subject: 'user:anne',
+      withheld: false,
       details: {
         released: [{ documentId: 'plan', version: 1 }],
         reasons: { plan: [{ user: 'user:anne', by: 'check' }] },

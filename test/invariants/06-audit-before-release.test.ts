@@ -104,6 +104,10 @@ describe('audit before release', () => {
     const [last] = (await records('retrieve')).slice(-1);
     const [withheld] = (await records('withhold')).slice(-1);
     expect(withheld?.record.decision).toBe(last?.record.decision);
+    expect(await service.read.decisions.find('default', String(last?.record.decision))).toMatchObject({
+      event: 'retrieve',
+      withheld: true,
+    });
   });
 
   it('holds for an answer of nothing', async () => {

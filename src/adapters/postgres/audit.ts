@@ -107,13 +107,14 @@ export function postgresDecisions(database: Database): Decisions {
         `SELECT at, record FROM find_decision($1, $2)`,
         [tenant, decisionId],
       );
-      const [found] = rows;
+      const found = rows.find(({ record }) => record.event !== 'withhold') ?? rows[0];
       if (found === undefined) return undefined;
+      const withheld = rows.some(({ record }) => record.event === 'withhold');
       const known = await knownAmong(database, tenant, [...pseudonymsIn(found.record)]);
       const names = namesOf(tenant, known);
       const { event, issuer, subject, actor, chain, details } = withPeople(found.record, names) as Stored;
       const before = actor === undefined ? [] : [actor];
-      return { at: found.at, event, issuer, subject, chain: chain ?? before, details };
+      return { at: found.at, event, issuer, subject, chain: chain ?? before, details, withheld };
     },
   };
 }

@@ -53,7 +53,11 @@ export function auditContract(opened: () => Store): void {
       const { tenant, decisionId, ...rest } = one;
       await appended(one);
       const decisions = postgresDecisions(opened().database);
-      expect(await decisions.find(tenant, decisionId)).toEqual({ ...rest, at: expect.any(Date) });
+      expect(await decisions.find(tenant, decisionId)).toEqual({
+        ...rest,
+        at: expect.any(Date),
+        withheld: false,
+      });
       expect(await decisions.find(newTenant(), decisionId)).toBeUndefined();
       expect(await decisions.find(tenant, randomUUID())).toBeUndefined();
       expect(await decisions.find(tenant, 'a\0b')).toBeUndefined();
@@ -69,6 +73,21 @@ export function auditContract(opened: () => Store): void {
         ...rest,
         chain,
         at: expect.any(Date),
+        withheld: false,
+      });
+    });
+
+    it('of which one that was taken back is the first record still, and says so', async () => {
+      const { tenant, decisionId, ...rest } = record();
+      const [first, second] = [open(), open()];
+      await first.append({ tenant, decisionId, ...rest });
+      // By another copy, whose segment may be found first.
+      await second.append({ tenant, decisionId, ...rest, event: 'withhold', details: {} });
+      await Promise.all([first.close(), second.close()]);
+      expect(await postgresDecisions(opened().database).find(tenant, decisionId)).toEqual({
+        ...rest,
+        at: expect.any(Date),
+        withheld: true,
       });
     });
 
