@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type AuditLog, type AuditRecord, whoOf } from '../ports/audit.ts';
+import { type AuditLog, type AuditRecord, takeBack, whoOf } from '../ports/audit.ts';
 import type { Entries } from '../ports/entries.ts';
 import { ClearanceError } from '../types/errors.ts';
 import type { Principal } from '../types/principal.ts';
@@ -77,8 +77,10 @@ export async function remove<Entry extends Registered, Told>(
   id: string,
 ): Promise<void> {
   const before = (await known(registry, by, id)) ?? unknown(registry);
-  await audit(registry, by, registry.events.remove, { before: registry.told(before) });
-  if (!(await registry.entries.remove(by.tenant, id, before.revision))) throw changedMeanwhile(registry);
+  const details = { before: registry.told(before) };
+  await recorded(registry, by, registry.events.remove, details, () =>
+    registry.entries.remove(by.tenant, id, before.revision),
+  );
 }
 
 export async function read<Entry extends Registered, Told>(
@@ -115,31 +117,35 @@ async function write<Entry extends Registered, Told>(
   before: Entry | undefined,
   after: Entry,
 ): Promise<void> {
-  await audit(registry, by, registry.events.write, {
+  const details = {
     ...(before === undefined ? {} : { before: registry.told(before) }),
     after: registry.told(after),
-  });
-  if (!(await registry.entries.put(by.tenant, after, before?.revision))) throw changedMeanwhile(registry);
+  };
+  await recorded(registry, by, registry.events.write, details, () =>
+    registry.entries.put(by.tenant, after, before?.revision),
+  );
 }
 
 type Named = { readonly audit: AuditLog; readonly noun: string };
 
-function audit(
-  { audit }: Named,
+/** Throws where somebody else was faster, and takes the record back. */
+async function recorded(
+  { audit, noun }: Named,
   by: Principal,
   event: AuditRecord['event'],
   details: AuditRecord['details'],
+  work: () => Promise<boolean>,
 ): Promise<void> {
-  return audit.append({ ...whoOf(by), decisionId: randomUUID(), event, details });
+  const decision = { ...whoOf(by), decisionId: randomUUID() };
+  await audit.append({ ...decision, event, details });
+  if (await work()) return;
+  await takeBack(audit, decision);
+  throw new ClearanceError(
+    'conflict',
+    `Somebody else has changed this ${noun} meanwhile. Read it again, and try again.`,
+  );
 }
 
 function unknown({ noun }: Named): never {
   throw new ClearanceError('not_found', `No such ${noun}.`);
-}
-
-function changedMeanwhile({ noun }: Named): ClearanceError {
-  return new ClearanceError(
-    'conflict',
-    `Somebody else has changed this ${noun} meanwhile. Read it again, and try again.`,
-  );
 }

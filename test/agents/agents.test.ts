@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { developmentToken } from '../../src/operator.ts';
+import type { AuditRecord } from '../../src/ports/audit.ts';
 import { retrieve } from '../../src/retrieve/retrieve.ts';
 import type { AgentChange } from '../../src/types/agent.ts';
 import { type Http, serveHttp } from '../support/http.ts';
@@ -173,12 +174,14 @@ describe('the registry', () => {
 
   it('takes one of two changes at the same time, and tells the other', async () => {
     const { audit } = service.registry;
+    const records: AuditRecord[] = [];
     const slow = await serveHttp({
       ...service,
       registry: {
         ...service.registry,
         audit: {
           async append(record) {
+            records.push(record);
             await audit.append(record);
             // Somebody else is quicker.
             await agents('PATCH', 'bot', { reviewed: true });
@@ -187,8 +190,18 @@ describe('the registry', () => {
       },
     });
     const late = await slow.send('PATCH', '/v1/agents/bot', { token: admin, json: { purpose: 'late' } });
+    const kept = await slow.send('DELETE', '/v1/agents/bot', { token: admin });
     await slow.close();
-    expect(late).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    const conflict = { status: 409, body: { code: 'conflict' } };
+    expect([late, kept]).toMatchObject([conflict, conflict]);
+    // What was put down as changed is taken back.
+    expect(records.map(({ event }) => event)).toEqual([
+      'write_agent',
+      'withhold',
+      'delete_agent',
+      'withhold',
+    ]);
+    expect(new Set(records.map(({ decisionId }) => decisionId)).size).toBe(2);
     expect(await agents('GET')).toMatchObject({ body: { purpose: 'Does more.' } });
   });
 
