@@ -71,7 +71,7 @@ function eachString(value: unknown, change: (text: string) => string): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, member]) =>
-      member === undefined ? [] : [[key, eachString(member, change)]],
+      member === undefined ? [] : [[change(key), eachString(member, change)]],
     ),
   );
 }

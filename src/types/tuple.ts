@@ -21,11 +21,10 @@ export function tupleKey(tuple: TupleKey): string {
   return `${tuple.object} ${tuple.relation} ${tuple.user}`;
 }
 
-/** For the audit trail: a tuple with its condition, from which it could be written again. */
-export function toldTuple(tuple: Tuple): string {
+/** For the audit trail: a tuple with its condition, from which it could be written again. Each text of a context stays one by itself. */
+export function toldTuple(tuple: Tuple): string | { tuple: string; condition: TupleCondition } {
   const { condition } = tuple;
-  const context = condition?.context === undefined ? '' : ` ${canonical(condition.context)}`;
-  return condition === undefined ? tupleKey(tuple) : `${tupleKey(tuple)} with ${condition.name}${context}`;
+  return condition === undefined ? tupleKey(tuple) : { tuple: tupleKey(tuple), condition };
 }
 
 /** What must be taken away and added for `wanted` to be the whole set. A changed condition is both, in this order. */
