@@ -1,4 +1,5 @@
 import { auditKeys } from './adapters/audit-keys.ts';
+import { loginNames } from './adapters/jwt/engine-user.ts';
 import { openFgaClient } from './adapters/openfga/client.ts';
 import { openFgaFeed } from './adapters/openfga/feed.ts';
 import { openFgaGenerations } from './adapters/openfga/generations.ts';
@@ -23,7 +24,7 @@ import { type Reconciliation, reconcile } from './agreement/reconcile.ts';
 import { openTrail } from './audit/trail.ts';
 import type { Config } from './config.ts';
 import { type Model, modelFromJson } from './evaluator/model.ts';
-import { chooseEmbeddings, loadModel, openStore } from './parts.ts';
+import { chooseEmbeddings, loadModel, openStore, trustedIssuers } from './parts.ts';
 import type { AuditLog } from './ports/audit.ts';
 import type { LedgerState } from './ports/ledger.ts';
 import { type Registries, vocabularyOf } from './registry/registries.ts';
@@ -111,6 +112,7 @@ export async function withRevoking<T>(config: Config, work: (revoking: Revoking)
       revocations: postgresRevocations(database),
       sessions: postgresSessions(database),
       agents: postgresAgents(database),
+      loginName: loginNames(await trustedIssuers(config)),
       settledMs: SETTLED_MS,
     };
     return await withTrail(config, database, (audit) => work({ ...parts, audit }));

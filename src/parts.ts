@@ -8,10 +8,11 @@ import {
   developmentIssuer,
 } from './adapters/jwt/development-issuer.ts';
 import { developmentExchangeKeys, developmentKeys } from './adapters/jwt/development-keys.ts';
+import { loginNames } from './adapters/jwt/engine-user.ts';
 import { oidcEvents, oidcIdentity } from './adapters/jwt/oidc.ts';
 import { type OwnIssuer, ownTokens, ownVerifier } from './adapters/jwt/own-tokens.ts';
 import { readSigningKey } from './adapters/jwt/signing-key.ts';
-import { onlyIssuer, readIssuers } from './adapters/jwt/trusted-issuer.ts';
+import { onlyIssuer, readIssuers, type TrustedIssuer } from './adapters/jwt/trusted-issuer.ts';
 import { openAiEmbeddings } from './adapters/openai-embeddings/openai-embeddings.ts';
 import { misreadRelations } from './adapters/openfga/misread.ts';
 import { type EmbeddedStore, openEmbeddedStore } from './adapters/pglite/embedded-store.ts';
@@ -27,6 +28,7 @@ import type { Identity } from './ports/identity.ts';
 import type { OwnTokens } from './ports/own-tokens.ts';
 import type { SecurityEvents } from './ports/security-events.ts';
 import type { UsedProofs } from './ports/used-proofs.ts';
+import type { Revoking } from './revocation/revoke.ts';
 import { StartupError } from './types/errors.ts';
 
 export type Store = { readonly database: Database; close(): Promise<void> };
@@ -111,20 +113,21 @@ export type Tokens = {
   readonly identity: Identity;
   /** What their issuers say of them later. */
   readonly events: SecurityEvents;
+  readonly loginName: Revoking['loginName'];
   /** Absent: the service gives out none. */
   readonly own?: OwnTokens;
 };
+
+export async function trustedIssuers({ oidc }: Config): Promise<readonly TrustedIssuer[]> {
+  if (oidc === undefined) return [developmentIssuer];
+  return 'file' in oidc ? readIssuers(oidc.file) : [onlyIssuer(oidc.issuer, oidc.audience)];
+}
 
 /** Whose tokens are taken, and what the service signs its own with. */
 export async function chooseTokens(config: Config, used: UsedProofs): Promise<Tokens> {
   const { oidc, dataDir, publicUrl } = config;
   const possession = publicUrl === undefined ? undefined : { publicUrl, used };
-  const issuers =
-    oidc === undefined
-      ? [developmentIssuer]
-      : 'file' in oidc
-        ? await readIssuers(oidc.file)
-        : [onlyIssuer(oidc.issuer, oidc.audience)];
+  const issuers = await trustedIssuers(config);
   const own = await chooseOwnIssuer(config);
   const bare = (url: string) => url.replace(/\/+$/, '');
   if (own !== undefined && issuers.some(({ issuer }) => bare(issuer) === bare(own.issuer))) {
@@ -140,6 +143,7 @@ export async function chooseTokens(config: Config, used: UsedProofs): Promise<To
         ? oidcIdentity(issuers, possession, verifier)
         : developmentIdentity(keys, possession, verifier),
     events: keys === undefined ? oidcEvents(issuers) : developmentEvents(keys),
+    loginName: loginNames(issuers),
     ...(own === undefined ? {} : { own: ownTokens(own, possession) }),
   };
 }

@@ -16,6 +16,8 @@ export type Once = { readonly id: Uint8Array; readonly until: Date };
 export interface Revocations {
   /** Whether one of these keys was revoked at `since` or later; absent: ever. */
   concern(keys: readonly Uint8Array[], since: Date | undefined): Promise<boolean>;
+  /** Whether it was added. */
+  hasCome(once: Once): Promise<boolean>;
   /** One transaction. With `once`, false and nothing done where that has come before. */
   add(revocations: readonly Revocation[], once?: Once): Promise<boolean>;
 }

@@ -4,13 +4,19 @@ import type { Revocation } from '../ports/revocations.ts';
 import type { LoggedOut } from '../ports/security-events.ts';
 import { DEFAULT_TENANT } from '../types/principal.ts';
 import { EVERY_TENANT, type Revocable, revocationKey } from '../types/revocation.ts';
-import type { Revoking } from './revoke.ts';
+import { type Revoking, told } from './revoke.ts';
 
 /** What an issuer says of its own tokens holds in every tenant that it speaks for. False where it has come before. */
-export async function logOut(
-  parts: Revoking,
-  { issuer, tenants, what, at, once }: LoggedOut,
-): Promise<boolean> {
+export async function logOut(parts: Revoking, said: LoggedOut): Promise<boolean> {
+  // Its sender needs no token: what it repeats must not fill the trail.
+  const first = !(await parts.revocations.hasCome(said.once)) && (await carryOut(parts, said));
+  // Of one that came a moment ago too: it is acknowledged only once it is in force everywhere.
+  await sleep(parts.settledMs);
+  return first;
+}
+
+/** False where the same came at the same moment, to whichever copy. */
+async function carryOut(parts: Revoking, { issuer, tenants, what, at, once }: LoggedOut): Promise<boolean> {
   // Put down where its administrators look.
   for (const tenant of tenants ?? [DEFAULT_TENANT]) {
     await parts.audit.append({
@@ -20,15 +26,13 @@ export async function logOut(
       issuer,
       subject: 'issuer',
       chain: [],
-      details: { kind: 'logout', what, at: at.toISOString() },
+      details: { kind: 'logout', what: what.map((each) => told(parts, each)), at: at.toISOString() },
     });
   }
-  const first = await parts.revocations.add(
+  return parts.revocations.add(
     what.map((each) => revocationOf(each, at)),
     once,
   );
-  if (first) await sleep(parts.settledMs);
-  return first;
 }
 
 /** A session at the issuer that has ended does not come back; a person may log in again. */

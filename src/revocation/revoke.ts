@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Agents } from '../ports/agents.ts';
-import { type AuditLog, whoOf } from '../ports/audit.ts';
+import { type AuditLog, type AuditRecord, takeBack, whoOf } from '../ports/audit.ts';
 import type { Revocation, Revocations } from '../ports/revocations.ts';
 import type { Sessions } from '../ports/sessions.ts';
 import { ClearanceError } from '../types/errors.ts';
@@ -22,9 +22,13 @@ export type Revoking = {
   readonly sessions: Pick<Sessions, 'end' | 'endAnyones'>;
   readonly agents: Agents;
   readonly audit: AuditLog;
+  /** What the trail calls whom a login is of: a person, so that it keeps a pseudonym. */
+  readonly loginName: (login: Login) => string;
   /** Milliseconds after which every answer has left that was given before: then a revocation is acknowledged. */
   readonly settledMs: number;
 };
+
+type Login = { readonly issuer: string; readonly subject: string };
 
 /** Anyone revokes the token that they ask with, and a session of their own; an administrator all that is their tenant's. */
 export async function revoke(
@@ -36,21 +40,18 @@ export async function revoke(
   if (request.kind === 'own_token') {
     const { hash } = token;
     const until = new Date(expiresAt.getTime() + AFTER_EXPIRY_SECONDS * 1_000);
-    const own: Revocable = { kind: 'token', hash };
-    await audit(parts, principal, request.kind, own);
-    await parts.revocations.add([{ ...foreverOf(principal.tenant, own), until }]);
-  } else if (scopes.has('admin')) {
-    return revokeAny(parts, principal, request);
-  } else if (request.kind === 'session') {
-    await audit(parts, principal, request.kind, request);
-    if (!(await parts.sessions.end(request.session_id, principal))) throw noSuchSession();
-  } else {
-    throw new ClearanceError(
-      'forbidden',
-      'Without the scope "admin" you can revoke your own token and your own sessions, and nothing else.',
-    );
+    await audit(parts, principal, { kind: request.kind, hash });
+    await parts.revocations.add([{ ...foreverOf(principal.tenant, { kind: 'token', hash }), until }]);
+    return settled(parts, { kind: request.kind });
   }
-  return settled(parts, { kind: request.kind });
+  if (scopes.has('admin')) return revokeAny(parts, principal, request);
+  if (request.kind === 'session') {
+    return endSession(parts, principal, request, () => parts.sessions.end(request.session_id, principal));
+  }
+  throw new ClearanceError(
+    'forbidden',
+    'Without the scope "admin" you can revoke your own token and your own sessions, and nothing else.',
+  );
 }
 
 /** A token counts until a little after it has expired, for clocks differ. */
@@ -64,23 +65,41 @@ export async function revokeAny(
 ): Promise<RevocationResponse> {
   const { tenant } = by;
   if (request.kind === 'session') {
-    await audit(parts, by, request.kind, request);
-    if (!(await parts.sessions.endAnyones(tenant, request.session_id))) throw noSuchSession();
-    return settled(parts, { kind: request.kind });
+    return endSession(parts, by, request, () => parts.sessions.endAnyones(tenant, request.session_id));
   }
   if (request.kind === 'agents_of') {
     const agents = await parts.agents.ownedBy(tenant, request.user);
-    await audit(parts, by, request.kind, { ...request, agents });
+    await audit(parts, by, { ...request, agents });
     await parts.revocations.add(
       agents.map((agent) => untilNow(tenant, { kind: 'principal', name: `agent:${agent}` })),
     );
     return settled(parts, { kind: request.kind, agents: [...agents] });
   }
-  const revocation = revocationOf(tenant, request);
-  const { token: _, ...told } = { token: undefined, ...request };
-  await audit(parts, by, request.kind, told);
-  await parts.revocations.add([revocation]);
+  await audit(parts, by, told(parts, request));
+  await parts.revocations.add([revocationOf(tenant, request)]);
   return settled(parts, { kind: request.kind });
+}
+
+async function endSession(
+  parts: Revoking,
+  by: Principal,
+  request: Extract<AdminRevocation, { kind: 'session' }>,
+  end: () => Promise<boolean>,
+): Promise<RevocationResponse> {
+  const decision = await audit(parts, by, request);
+  if (await end()) return settled(parts, { kind: request.kind });
+  await takeBack(parts.audit, decision);
+  throw new ClearanceError('not_found', 'No such session.');
+}
+
+/** As the trail has it: no token, and nobody by a name that it has no pseudonym for. */
+export function told(
+  { loginName }: Pick<Revoking, 'loginName'>,
+  of: Revocable | AdminRevocation,
+): Readonly<Record<string, unknown>> {
+  if ('token' in of) return { kind: of.kind, hash: tokenHash(of.token) };
+  if ('subject' in of) return { ...of, subject: loginName(of) };
+  return of;
 }
 
 function revocationOf(
@@ -119,15 +138,8 @@ async function settled(
   return { ...response, in_force_since: new Date().toISOString() };
 }
 
-function audit(
-  { audit }: Pick<Revoking, 'audit'>,
-  by: Principal,
-  kind: string,
-  of: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  return audit.append({ ...whoOf(by), decisionId: randomUUID(), event: 'revoke', details: { ...of, kind } });
-}
-
-function noSuchSession(): ClearanceError {
-  return new ClearanceError('not_found', 'No such session.');
+async function audit(parts: Revoking, by: Principal, details: AuditRecord['details']) {
+  const decision = { ...whoOf(by), decisionId: randomUUID() };
+  await parts.audit.append({ ...decision, event: 'revoke', details });
+  return decision;
 }

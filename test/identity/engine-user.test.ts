@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { engineUser } from '../../src/adapters/jwt/engine-user.ts';
+import { engineUser, loginNames } from '../../src/adapters/jwt/engine-user.ts';
+import { onlyIssuer } from '../../src/adapters/jwt/trusted-issuer.ts';
 
 describe('the engine’s name of a person', () => {
   it('leaves everyday names readable', () => {
@@ -77,5 +78,24 @@ describe('the engine’s name of a person', () => {
       .filter((character) => character.isWellFormed())
       .filter((character) => !/^user:[^:#\s*]+$/.test(engineUser('user', character)));
     expect(refused).toEqual([]);
+  });
+});
+
+describe('a record’s name of a login', () => {
+  const [own, partner] = ['https://own.example', 'https://partner.example'];
+  const nameOf = loginNames([
+    onlyIssuer(own, 'clearance'),
+    { ...onlyIssuer(partner, 'clearance'), namespace: 'partner' },
+  ]);
+
+  it('is the engine’s of its person, so that both have one pseudonym', () => {
+    expect(nameOf({ issuer: own, subject: 'a*b' })).toBe(engineUser('user', 'a*b'));
+    expect(nameOf({ issuer: partner, subject: 'anne' })).toBe('user:partner!anne');
+  });
+
+  it('is a person’s, whatever the issuer says', () => {
+    for (const subject of ['x'.repeat(1_000), '\u00e9'.repeat(200), 'a\ud800b']) {
+      expect(nameOf({ issuer: partner, subject })).toMatch(/^user:partner![\w%-]{1,499}$/);
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditRecord } from '../../src/ports/audit.ts';
 import { assemble, type SigningKey, sign, signingKey, startIssuer } from '../identity/issuer.ts';
 import { type Answer, type Http, serveHttp } from '../support/http.ts';
 import { openTestService, type TestService } from '../support/service.ts';
@@ -214,6 +215,30 @@ describe('a logout token', () => {
     const token = await logoutToken({ sub: fresh('victim') });
     expect(await logOut(token)).toMatchObject({ status: 200 });
     expect(await logOut(token)).toMatchObject(refused);
+  });
+
+  it('that comes again is acknowledged no sooner, and fills no trail', async () => {
+    const SETTLED_MS = 300;
+    const records: AuditRecord[] = [];
+    const audit = { append: async (record: AuditRecord) => void records.push(record) };
+    const door = await serveHttp({
+      ...service,
+      revoking: { ...service.revoking, audit, settledMs: SETTLED_MS },
+    });
+    const victim = fresh('victim');
+    const token = await eventToken({ sub_id: { format: 'iss_sub', iss: issuer.url, sub: victim } });
+    const took = async () => {
+      const began = performance.now();
+      const headers = { 'content-type': 'application/secevent+jwt' };
+      expect(await door.send('POST', '/ssf/events', { raw: token, headers })).toMatchObject({ status: 202 });
+      return performance.now() - began;
+    };
+    // Timers may be a millisecond early.
+    for (let times = 0; times < 3; times += 1) expect(await took()).toBeGreaterThan(SETTLED_MS - 2);
+    await door.close();
+    expect(records).toMatchObject([
+      { details: { what: [{ kind: 'login', issuer: issuer.url, subject: `user:${victim}` }] } },
+    ]);
   });
 
   it('is taken as a form, once in it, and of a size that one can keep', async () => {

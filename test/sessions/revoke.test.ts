@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEVELOPMENT_ALGORITHM, developmentKeys } from '../../src/adapters/jwt/development-keys.ts';
+import type { AuditRecord } from '../../src/ports/audit.ts';
 import type { RevocationRequest } from '../../src/types/revocation.ts';
 import { type Http, serveHttp } from '../support/http.ts';
 import { openTestService, type TestService } from '../support/service.ts';
@@ -218,12 +219,10 @@ describe('who revokes', () => {
 describe('a revocation', () => {
   it('is in the audit trail, without the token, and is none where it can not be', async () => {
     const { name, token } = await someone();
-    const records: unknown[] = [];
-    const audit = { append: async (record: unknown) => void records.push(record) };
-    const recording = await serveHttp({ ...service, revoking: { ...service.revoking, audit } });
-    await recording.send('POST', '/v1/revocations', { token: admin, json: { kind: 'token', token } });
-    await recording.close();
-    expect(records).toMatchObject([{ event: 'revoke', subject: 'user:root', details: { kind: 'token' } }]);
+    const records = await recordsOf({ kind: 'token', token });
+    expect(records).toMatchObject([
+      { event: 'revoke', subject: 'user:root', details: { kind: 'token', hash: hashOf(token) } },
+    ]);
     expect(JSON.stringify(records)).not.toContain(token.split('.')[1]);
 
     const down = { append: () => Promise.reject(new Error('down')) };
@@ -233,7 +232,35 @@ describe('a revocation', () => {
     await broken.close();
     expect(await ask(await sign({ sub: name }))).toBe(200);
   });
+
+  it('of a session that is not there is taken back', async () => {
+    const { token } = await someone();
+    for (const by of [admin, token]) {
+      const records = await recordsOf({ kind: 'session', session_id: 'never-existed' }, by);
+      expect(records.map(({ event }) => event)).toEqual(['revoke', 'withhold']);
+      expect(new Set(records.map(({ decisionId }) => decisionId)).size).toBe(1);
+    }
+  });
+
+  it.each([
+    ['anne', 'user:anne'],
+    ['auth0|a b', 'user:auth0|a%20b'],
+    ['x'.repeat(1_000), expect.stringMatching(/^user:[\w-]{43}$/)],
+  ])('of a login is recorded as of a person, whom the trail keeps a pseudonym of', async (subject, user) => {
+    const records = await recordsOf({ kind: 'login', issuer: ISSUER, subject });
+    expect(records).toMatchObject([{ details: { kind: 'login', issuer: ISSUER, subject: user } }]);
+  });
 });
+
+/** What is put down of it. */
+async function recordsOf(json: RevocationRequest, token = admin): Promise<readonly AuditRecord[]> {
+  const records: AuditRecord[] = [];
+  const audit = { append: async (record: AuditRecord) => void records.push(record) };
+  const recording = await serveHttp({ ...service, revoking: { ...service.revoking, audit, settledMs: 0 } });
+  await recording.send('POST', '/v1/revocations', { token, json });
+  await recording.close();
+  return records;
+}
 
 /** As `sha256sum` and `basenc --base64url` would make it. */
 const hashOf = (token: string) =>

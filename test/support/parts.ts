@@ -78,7 +78,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
     audit: shared.audit,
     vocabulary: vocabularyOf(config.guarded.type, async () => model),
   };
-  const { identity, events } = await chooseTokens(config, postgresUsedProofs(database));
+  const { identity, events, loginName } = await chooseTokens(config, postgresUsedProofs(database));
   const delegations = {
     engine: embeddedEngine(model, relationships),
     defines: (type: string, relation: string) => model.types.get(type)?.has(relation) === true,
@@ -110,6 +110,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
       sessions: read.sessions,
       agents,
       audit: shared.audit,
+      loginName,
       settledMs: SETTLED_MS,
     },
     issuerEvents: events,

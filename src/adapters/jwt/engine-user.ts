@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { ClearanceError } from '../../types/errors.ts';
+import type { TrustedIssuer } from './trusted-issuer.ts';
 
 /** OpenFGA's limit on the user of a tuple. */
 const MAX_USER_BYTES = 512;
@@ -24,11 +26,7 @@ export function engineUser(type: 'user' | 'agent', name: string, namespace?: str
   if (name === '' || !name.isWellFormed()) {
     throw new ClearanceError('unauthenticated', `The token names the ${type} by something that is not text.`);
   }
-  const id = encodeURIComponent(name)
-    .replaceAll(/%(?:40|2B|3D|2F|7C)/g, (escape) => readable[escape] ?? escape)
-    .replaceAll(unsafe, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
-  const user = `${type}:${namespace === undefined ? '' : `${namespace}${AFTER_NAMESPACE}`}${id}`;
-  // Only ASCII is left, so characters are bytes.
+  const user = named(type, name, namespace);
   if (user.length > MAX_USER_BYTES) {
     throw new ClearanceError(
       'unauthenticated',
@@ -36,4 +34,28 @@ export function engineUser(type: 'user' | 'agent', name: string, namespace?: str
     );
   }
   return user;
+}
+
+/**
+ * For records: whom a login of these issuers is of. The engine's user, where its people are known by their `sub`; else, or where
+ * that is too long for an engine, a person of that name whom nobody is.
+ */
+export function loginNames(
+  issuers: readonly TrustedIssuer[],
+): (login: { readonly issuer: string; readonly subject: string }) => string {
+  const namespaces = new Map(issuers.map(({ issuer, namespace }) => [issuer, namespace]));
+  return ({ issuer, subject }) => {
+    const namespace = namespaces.get(issuer);
+    const user = named('user', subject.toWellFormed(), namespace);
+    if (user.length <= MAX_USER_BYTES) return user;
+    return named('user', createHash('sha256').update(subject).digest('base64url'), namespace);
+  };
+}
+
+/** Only ASCII is left, so its characters are bytes. */
+function named(type: 'user' | 'agent', name: string, namespace: string | undefined): string {
+  const id = encodeURIComponent(name)
+    .replaceAll(/%(?:40|2B|3D|2F|7C)/g, (escape) => readable[escape] ?? escape)
+    .replaceAll(unsafe, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return `${type}:${namespace === undefined ? '' : `${namespace}${AFTER_NAMESPACE}`}${id}`;
 }

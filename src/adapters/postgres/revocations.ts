@@ -10,6 +10,10 @@ export function postgresRevocations(database: Database): Revocations {
       );
       return rowCount !== 0;
     },
+    async hasCome({ id }) {
+      const { rowCount } = await database.prepared(`SELECT FROM used_proofs WHERE proof = $1`, [id]);
+      return rowCount !== 0;
+    },
     add: (revocations, once) =>
       database.transaction(async (tx) => {
         if (once !== undefined) {

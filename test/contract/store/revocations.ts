@@ -43,8 +43,10 @@ export function revocationsContract(opened: () => Store): void {
       const [first, second] = [aKey(), aKey()];
       const once = { id: aKey(), until: inMinutes(1) };
       const add = (key: Uint8Array) => revocations().add([of(key, 'forever')], once);
+      expect(await revocations().hasCome(once)).toBe(false);
       expect((await Promise.all([add(first), add(first)])).toSorted()).toEqual([false, true]);
       expect(await add(second)).toBe(false);
+      expect(await revocations().hasCome(once)).toBe(true);
       expect(await revocations().concern([second], undefined)).toBe(false);
     });
 
