@@ -85,7 +85,8 @@ async function carryOut(parts: Publishing, step: OutboxStep): Promise<void> {
     const { deletes, writes } = difference(current, ownTuples(object, step.relationships));
     const adds = narrows ? [] : writes;
     const widens = parts.removalMayWiden && deletes.length > 0;
-    if (widens && (narrows || !inPlace || adds.length > 0)) await hide();
+    const atOnce = deletes.length <= MAX_TUPLES_A_WRITE && adds.length === 0;
+    if (widens && (narrows || !inPlace || !atOnce)) await hide();
     await inBatches(deletes, (batch) => write({ writes: [], deletes: batch }));
     if (adds.length > 0 && !inPlace) await hide();
     await inBatches(adds, (batch) => write({ writes: batch, deletes: [] }));

@@ -3,6 +3,7 @@ import { deleteDocument, putDocument, type WritePath } from '../../ingest/ingest
 import { parseDocument } from '../../ingest/parse.ts';
 import { settle, startOutboxWorker } from '../../ingest/publish.ts';
 import type { Writer } from '../../ingest/writer.ts';
+import { MAX_TUPLES_A_WRITE } from '../../src/ports/engine.ts';
 import { retrieve } from '../../src/retrieve/retrieve.ts';
 import { openParts, type Parts } from '../support/parts.ts';
 import { put, writer } from '../support/seed.ts';
@@ -216,6 +217,31 @@ describe('an exclusion', () => {
       const path = stepwise(write, async (step) => void history.push({ step, bob: await seenByBob() }));
       expect(await putDocument(path, as, excluding('user:*'))).toMatchObject({ status: 'published' });
       expect((await rowOf(`${id}-excluding`))?.publishedVersion).toBe(1);
+      return history;
+    };
+    expect(await bobDuring(parts.write)).toContainEqual(expect.objectContaining({ bob: OLD }));
+    const asComposed = { ...parts.write, removalMayWiden: composed };
+    expect(await bobDuring(asComposed)).not.toContainEqual(expect.objectContaining({ bob: OLD }));
+  });
+
+  it('that is taken away with more than one write takes lets nobody through between two of them', async () => {
+    const bobDuring = async (write: WritePath) => {
+      await putDocument(parts.write, as, document(OLD, true));
+      // In the order of their keys bob's exclusion is among the first, and his right among the last.
+      const readers = Array.from({ length: MAX_TUPLES_A_WRITE }, (_, i) => `user:a${i}`);
+      const writes = readers.map((user) => ({
+        user,
+        relation: 'viewer',
+        object: `document:${id}-excluding`,
+      }));
+      await parts.write.relationships.write(tenant, { writes, deletes: [] });
+      const history: unknown[] = [];
+      const path = stepwise(write, async (step) => void history.push({ step, bob: await seenByBob() }));
+      await putDocument(
+        path,
+        as,
+        parseDocument(`${id}-excluding`, { title: id, text: OLD, relationships: [] }),
+      );
       return history;
     };
     expect(await bobDuring(parts.write)).toContainEqual(expect.objectContaining({ bob: OLD }));
