@@ -14,7 +14,7 @@ import { documentId } from './parse.ts';
 import { type Publishing, settle } from './publish.ts';
 import { ownTuples } from './relationships.ts';
 import { grantsOf, type SourceRules } from './source.ts';
-import { claimDocument, notYours, type Writer } from './writer.ts';
+import { claimDocument, requireYours, type Writer } from './writer.ts';
 
 export type WritePath = Publishing &
   SourceRules & {
@@ -35,21 +35,19 @@ export const putOutcome = z.object({
 });
 export type PutOutcome = z.infer<typeof putOutcome> & { readonly created: boolean };
 
-/** The write path: parse has been done; claim, take away, chunk, embed, stage, publish. */
+/** The write path: parse has been done; record, claim, take away, chunk, embed, stage, publish. */
 export function putDocument(path: WritePath, writer: Writer, document: Document): Promise<PutOutcome> {
   return inTurn(`${writer.principal.tenant} ${document.id}`, async () => {
     await grantsOf(path, writer);
     refuseForbiddenTuples(path, document);
+    const found = await path.documents.find(writer.principal.tenant, document.id);
+    requireYours(writer, found);
+    const hash = contentHash(document);
+    const details = await writtenDocument(path, writer, found, document, hash);
+    await auditWrite(path, writer, 'write_document', details);
+
     let row = await claimDocument(path.documents, writer, document.id);
     const created = row.hash === undefined;
-    const hash = contentHash(document);
-    await auditWrite(
-      path,
-      writer,
-      'write_document',
-      await writtenDocument(path, writer, row, document, hash),
-    );
-
     if (!created) {
       // A narrowing never waits for embeddings. Where taking away may widen, a change of relationships alone is left
       // to the step that publishes, which hides the text meanwhile.
@@ -79,19 +77,19 @@ export function putDocument(path: WritePath, writer: Writer, document: Document)
 async function writtenDocument(
   { copy, guarded }: WritePath,
   { principal, source }: Writer,
-  row: DocumentRow & OwnedDocument,
+  found: DocumentRow | undefined,
   { id: documentId, relationships }: Document,
   hash: Buffer,
 ) {
   const object = `${guarded.type}:${documentId}`;
   const current = (await copy.ofObject(principal.tenant, object)).map(toldTuple);
-  const unchanged = row.hash?.equals(hash) === true;
+  const { version = 0, hash: before } = found ?? {};
   return {
     documentId,
     source,
-    before: { ...(row.hash === undefined ? {} : { version: row.version }), relationships: current },
+    before: { ...(before === undefined ? {} : { version }), relationships: current },
     after: {
-      version: unchanged ? row.version : row.version + 1,
+      version: before?.equals(hash) === true ? version : version + 1,
       relationships: relationships === undefined ? current : ownTuples(object, relationships).map(toldTuple),
     },
   };
@@ -137,7 +135,7 @@ export function deleteDocument(path: WritePath, writer: Writer, id: string): Pro
       : undefined;
     if (row?.source === undefined) throw new ClearanceError('not_found', 'No such document.');
     await grantsOf(path, writer);
-    if (!writer.admin && row.source !== writer.source) throw notYours(writer);
+    requireYours(writer, row);
     const { tenant } = writer.principal;
     const object = `${path.guarded.type}:${id}`;
     const [own, mentions] = await Promise.all([

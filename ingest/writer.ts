@@ -22,10 +22,12 @@ export function writerOf({ principal, scopes, source }: Credentials): Writer {
 /** Takes a free id for the writer's source. Throws `forbidden` where another source has it. */
 export async function claimDocument(documents: Documents, writer: Writer, id: string) {
   const row = await documents.claim(writer.principal.tenant, id, writer.source);
-  if (!writer.admin && row.source !== writer.source) throw notYours(writer);
+  requireYours(writer, row);
   return row;
 }
 
-export function notYours(writer: Writer): ClearanceError {
-  return new ClearanceError('forbidden', `This document does not belong to your source, "${writer.source}".`);
+/** Throws `forbidden` for a document of another source. */
+export function requireYours(writer: Writer, row: { readonly source?: string } | undefined): void {
+  if (writer.admin || row?.source === undefined || row.source === writer.source) return;
+  throw new ClearanceError('forbidden', `This document does not belong to your source, "${writer.source}".`);
 }

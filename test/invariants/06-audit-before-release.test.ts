@@ -143,6 +143,8 @@ describe('writes', () => {
       'The treaty is signed.',
     );
     await expect(readDocument(service.read, anne, 'new')).rejects.toMatchObject({ code: 'not_found' });
+    // Not even its id is taken.
+    expect(await service.write.documents.find('default', 'new')).toBeUndefined();
     await expect(readDocument(service.read, await service.token('eve'), 'treaty')).rejects.toMatchObject({
       code: 'not_found',
     });
