@@ -2,6 +2,7 @@ import type { Model } from '../evaluator/model.ts';
 import { inlineModel, loadModel } from './load-model.ts';
 import { besides, readText } from './read-referenced.ts';
 import { type Store, type StoreTest, validGraph } from './store.ts';
+import { StoreError } from './store-error.ts';
 import { type StoreFile, type StoreFileTest, storeSchema } from './store-schema.ts';
 import { parseTupleFile } from './tuple-file.ts';
 import type { PlacedTuple } from './tuple-schema.ts';
@@ -16,6 +17,7 @@ export async function loadStore(file: string): Promise<Store> {
   const shared = await tuplesOf(source, content, []);
   validGraph(model, shared);
 
+  if (content.tests.length === 0) throw new StoreError([`${source.place(['tests'])}: has no tests`]);
   const tests: StoreTest[] = [];
   for (const [i, test] of content.tests.entries()) {
     const own = await tuplesOf(source, test, ['tests', i]);

@@ -121,6 +121,10 @@ describe('files that cannot be run', () => {
     expect(await runText(`${model}checks: []\n`)).toContain('store.fga.yaml:8: checks: unknown key');
   });
 
+  it.each(['', 'tests:\n', 'tests: []\n'])('passes no file without a test: %j', async (none) => {
+    expect(await runText(`${model}${none}`)).toMatch(/ERROR store\.fga\.yaml:\d: .*no tests/);
+  });
+
   it('names what is wrong with a model', async () => {
     const broken = model.replace('[user]', '[robot]');
     expect(await runText(broken)).toMatch(/ERROR store\.fga\.yaml:\d: model: .*robot/s);
