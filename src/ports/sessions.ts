@@ -6,6 +6,8 @@ export type Session = {
   readonly expiresAt: Date;
   /** What it is revoked by. */
   readonly keys: readonly Uint8Array[];
+  /** A revocation of then or later concerns it, as it does the token that started it; absent: any does. */
+  readonly since: Date | undefined;
 };
 
 /** A version of a document that was released in a session. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Remembered, Session, Sessions } from '../ports/sessions.ts';
 import type { Credentials, Principal } from '../types/principal.ts';
-import { sessionKeys } from '../types/revocation.ts';
+import { revocableSince, sessionKeys } from '../types/revocation.ts';
 import { noSuchSession } from './hand-over.ts';
 
 const SESSION_LIFETIME_MS = 60 * 60 * 1_000;
@@ -13,6 +13,7 @@ export async function startSession(sessions: Sessions, credentials: Credentials)
     id: randomBytes(18).toString('base64url'),
     principal: credentials.principal,
     keys: sessionKeys(credentials),
+    since: revocableSince(credentials),
     expiresAt: new Date(Date.now() + SESSION_LIFETIME_MS),
   };
   await sessions.create(session);

@@ -41,6 +41,7 @@ describe('a session belongs to one principal', () => {
       id: 'expired-session',
       principal,
       keys: [],
+      since: undefined,
       expiresAt: new Date(Date.now() - 1),
     });
     const unknown = await use(http, bob, 'never-existed');

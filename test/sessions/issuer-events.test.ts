@@ -173,6 +173,19 @@ describe('a logout token', () => {
     expect(await ask(await access('carl', { iat: now() - 180 }))).toBe(401);
   });
 
+  it('ends sessions that such a token has started, were it in the same second', async () => {
+    const sub = fresh('erik');
+    const start = async (token: string) =>
+      String((await http.send('POST', '/v1/sessions', { token })).body['session_id']);
+    const resume = async (token: string, session_id: string) =>
+      (await http.send('POST', '/v1/retrieve', { token, json: { query: 'harbour', session_id } })).status;
+    const session = await start(await access(sub));
+    expect(await logOut(await logoutToken({ sub, iat: now() - 30 }))).toMatchObject({ status: 200 });
+    const fresher = await access(sub, { iat: now() - 10 });
+    expect(await resume(fresher, session)).toBe(404);
+    expect(await resume(fresher, await start(fresher))).toBe(200);
+  });
+
   it('is taken in every tenant', async () => {
     const token = await access('dora', { tenant: 'acme' });
     expect(await ask(token)).toBe(200);

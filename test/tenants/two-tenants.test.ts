@@ -39,7 +39,7 @@ beforeAll(async () => {
     await http.send('PUT', '/v1/documents/plan', { token: token(tenant, 'hr'), json: document(tenant) });
     const { principal } = await service.read.identity.verify(token(tenant, 'anne'));
     const expiresAt = new Date(Date.now() + 3_600_000);
-    await service.read.sessions.create({ id: SESSION, principal, expiresAt, keys: [] });
+    await service.read.sessions.create({ id: SESSION, principal, expiresAt, keys: [], since: undefined });
     await service.read.audit.append({
       tenant,
       decisionId: DECISION,

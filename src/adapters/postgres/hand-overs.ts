@@ -30,6 +30,8 @@ export function postgresHandOvers(database: Database): HandOvers {
                -- Even a row that stays as it is would be locked, and that be written to disk.
                AND NOT EXISTS (SELECT FROM session_documents same WHERE same.tenant = $4 AND same.session_id = $3
                  AND same.document_id = given.id AND same.version = given.version AND same.audience @> $7::text[])
+             -- Two answers of one session would else lock the same rows in different orders, and one of them fail.
+             ORDER BY given.id, given.version
              ON CONFLICT (tenant, session_id, document_id, version) DO UPDATE
                SET audience = ARRAY(SELECT DISTINCT unnest(known.audience || excluded.audience))
                WHERE NOT known.audience @> excluded.audience

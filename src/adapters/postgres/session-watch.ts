@@ -18,13 +18,14 @@ export function postgresSessionWatch(database: Database): SessionWatch {
              WHERE tenant = ANY($1::text[])) AS versions,
            ARRAY(SELECT DISTINCT k.at FROM unnest($2::int[], $3::bytea[], $4::timestamptz[]) AS k (at, key, since)
              JOIN revocations r ON r.key = k.key AND r.before >= k.since) AS revoked,
-           ARRAY(SELECT w.at - 1 FROM unnest($5::text[]) WITH ORDINALITY AS w (id, at) WHERE NOT EXISTS (
-             SELECT FROM sessions s WHERE s.id = w.id AND s.expires_at > now() AND ${OPEN_SESSION})) AS over`,
+           ARRAY(SELECT w.at - 1 FROM unnest($5::text[], $6::text[]) WITH ORDINALITY AS w (tenant, id, at) WHERE NOT EXISTS (
+             SELECT FROM sessions s WHERE s.tenant = w.tenant AND s.id = w.id AND s.expires_at > now() AND ${OPEN_SESSION})) AS over`,
         [
           [...new Set(streams.map(({ tenant }) => tenant))],
           keys.map(({ at }) => at),
           keys.map(({ key }) => key),
           keys.map(({ since }) => since ?? '-infinity'),
+          streams.map(({ tenant }) => tenant),
           streams.map(({ sessionId }) => sessionId),
         ],
       );

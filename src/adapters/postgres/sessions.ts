@@ -2,7 +2,10 @@ import type { Sessions } from '../../ports/sessions.ts';
 import type { Principal } from '../../types/principal.ts';
 import type { Database } from './database.ts';
 
-/** Of a session `s`: that nothing by which it was started has been revoked since. */
+/**
+ * Of a session `s`: that nothing by which it was started has been revoked since. `created_at` is when the token that started it
+ * was issued, as revocations count that: what ends such a token ends the session too.
+ */
 export const OPEN_SESSION = `NOT EXISTS (SELECT FROM revocations r WHERE r.key = ANY(s.keys) AND r.before >= s.created_at)`;
 
 /** A session is of exactly this person through exactly these agents. */
@@ -16,16 +19,16 @@ function named(id: string, { tenant, issuer, subject, chain }: Principal): reado
 
 export function postgresSessions(database: Database): Sessions {
   return {
-    async create({ id, principal, expiresAt, keys }) {
+    async create({ id, principal, expiresAt, keys, since }) {
       await database.prepared(
         // Takes a few expired ones along, so that they never pile up.
         `WITH expired AS (
            DELETE FROM sessions WHERE (tenant, id) IN (
              SELECT tenant, id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 5)
          )
-         INSERT INTO sessions (id, tenant, issuer, subject, actor, through, expires_at, keys)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-        [...named(id, principal), expiresAt, keys],
+         INSERT INTO sessions (id, tenant, issuer, subject, actor, through, expires_at, keys, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [...named(id, principal), expiresAt, keys, since ?? '-infinity'],
       );
     },
     async isOpen(id, principal, now) {

@@ -82,7 +82,7 @@ export function outboxContract(opened: () => Store): void {
       const principal = principalOf(tenant);
       const sessions = postgresSessions(opened().database);
       const expiresAt = new Date(Date.now() + 60_000);
-      await sessions.create({ id: `session of ${tenant}`, principal, expiresAt, keys: [] });
+      await sessions.create({ id: `session of ${tenant}`, principal, expiresAt, keys: [], since: undefined });
 
       const holding = postgresHolding(opened().database);
       expect(await holding.unfinished(tenant)).toEqual(['a', 'b']);

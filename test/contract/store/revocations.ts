@@ -66,10 +66,13 @@ export function revocationsContract(opened: () => Store): void {
     const sessions = () => postgresSessions(opened().database);
     const handOvers = () => postgresHandOvers(opened().database);
 
-    async function started(keys: readonly Uint8Array[] = []) {
+    async function started(
+      keys: readonly Uint8Array[] = [],
+      since: Date | undefined = new Date(),
+      id: string = randomUUID(),
+    ) {
       const principal = principalOf(newTenant());
-      const id = randomUUID();
-      await sessions().create({ id, principal, expiresAt: inMinutes(1), keys });
+      await sessions().create({ id, principal, expiresAt: inMinutes(1), keys, since });
       const give = (
         documents: readonly { documentId: string; version: number }[],
         audience: readonly string[] = [],
@@ -147,6 +150,25 @@ export function revocationsContract(opened: () => Store): void {
       expect(await sessions().isOpen(id, principal, new Date())).toBe(false);
     });
 
+    it('is nothing in a session whose token was issued before what it was started with was revoked', async () => {
+      const [login, unknown] = [aKey(), aKey()];
+      const [before, after] = [await started([login], ago(5)), await started([login], ago(3))];
+      await revocations().add([of(login, ago(4)), of(unknown, ago(60))]);
+      expect([await before.give([]), await after.give([])]).toEqual(['session_over', 'confirmed']);
+      // Nobody knows when it was issued.
+      const session = { id: randomUUID(), principal: before.principal, expiresAt: inMinutes(1) };
+      await sessions().create({ ...session, keys: [unknown], since: undefined });
+      expect(await sessions().isOpen(session.id, session.principal, new Date())).toBe(false);
+    });
+
+    it('is remembered in whatever order two answers at a time name it', { timeout: 60_000 }, async () => {
+      const { give, remembered } = await started();
+      const all = Array.from({ length: 3_000 }, (_, i) => ({ documentId: `d${i}`, version: 1 }));
+      const orders = [all, all.toReversed()];
+      expect(await Promise.all(orders.map((each) => give(each)))).toEqual(['confirmed', 'confirmed']);
+      expect(await remembered()).toHaveLength(all.length);
+    });
+
     it('can be watched, for all streams at once', async () => {
       const [token, login] = [aKey(), aKey()];
       const [one, other] = [await started(), await started([login])];
@@ -167,6 +189,20 @@ export function revocationsContract(opened: () => Store): void {
       await sessions().end(one.id, one.principal);
       const then = await watch.look(streams);
       expect([[...then.revoked], [...then.over]]).toEqual([[0], [0, 1]]);
+    });
+
+    it('can be watched where another tenant has a session of the same id', async () => {
+      const id = randomUUID();
+      const [ended, other] = [await started([], new Date(), id), await started([], new Date(), id)];
+      await sessions().end(id, ended.principal);
+      const streams = [ended, other].map(({ principal: { tenant } }) => ({
+        sessionId: id,
+        tenant,
+        keys: [],
+        since: undefined,
+      }));
+      const { over } = await postgresSessionWatch(opened().database).look(streams);
+      expect([...over]).toEqual([0]);
     });
   });
 }

@@ -11,7 +11,7 @@ export function sessionsContract(opened: () => Store): void {
       const principal = principalOf(newTenant());
       const expiresAt = new Date(Date.now() + 60_000);
       const id = randomUUID();
-      await sessions.create({ id, principal, expiresAt, keys: [] });
+      await sessions.create({ id, principal, expiresAt, keys: [], since: new Date() });
       expect(await sessions.isOpen(id, principal, new Date())).toBe(true);
       expect(await sessions.isOpen(id, principal, expiresAt)).toBe(false);
       expect(await sessions.isOpen(randomUUID(), principal, new Date())).toBe(false);
@@ -35,7 +35,13 @@ export function sessionsContract(opened: () => Store): void {
       const tenant = newTenant();
       const principal = through('agent:c', 'agent:b', 'agent:a');
       const id = randomUUID();
-      await sessions.create({ id, principal, expiresAt: new Date(Date.now() + 60_000), keys: [] });
+      await sessions.create({
+        id,
+        principal,
+        expiresAt: new Date(Date.now() + 60_000),
+        keys: [],
+        since: new Date(),
+      });
       for (const other of [
         through(),
         through('agent:c'),
