@@ -43,12 +43,16 @@ export interface AuditLog {
   append(record: AuditRecord): Promise<void>;
 }
 
-/** What was put down as done is not. Where not even that can be put down, the reason why it is not is what to tell. */
-export async function takeBack(
-  audit: AuditLog,
-  decision: Omit<AuditRecord, 'event' | 'details'>,
-): Promise<void> {
-  await audit.append({ ...decision, event: 'withhold', details: {} }).catch(() => {});
+type Decided = Omit<AuditRecord, 'event' | 'details'>;
+
+/** Of what was put down as done, and is not. */
+export function withheld(decision: Decided): AuditRecord {
+  return { ...decision, event: 'withhold', details: {} };
+}
+
+/** Where not even that can be put down, the reason why it is not done is what to tell. */
+export async function takeBack(audit: AuditLog, decision: Decided): Promise<void> {
+  await audit.append(withheld(decision)).catch(() => {});
 }
 
 export type Decision = Omit<AuditRecord, 'tenant' | 'decisionId'> & {

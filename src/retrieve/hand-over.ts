@@ -1,6 +1,9 @@
+import { type AuditLog, type AuditRecord, takeBack } from '../ports/audit.ts';
 import type { HandOver, HandOverOutcome, HandOvers } from '../ports/hand-overs.ts';
 import { ClearanceError } from '../types/errors.ts';
-import { revokedToken } from '../types/revocation.ts';
+import type { Credentials } from '../types/principal.ts';
+import { revocableSince, revokedToken, tokenKeys } from '../types/revocation.ts';
+import { tooLate } from './in-time.ts';
 
 /**
  * An answer leaves within that of when it began to ask whether it still may. What asked later than a revocation is refused;
@@ -31,6 +34,39 @@ export async function requireHandOver(
     'store_unavailable',
     'The store took too long to say whether the token was revoked, so nothing was released. Try again.',
   );
+}
+
+/**
+ * As `requireHandOver`, for what is put down: gives what is made once its record is durable too. Where it is not given after all, or
+ * too late, a second record says so.
+ */
+export async function handOverRecorded<T>(
+  { audit, handOvers }: { readonly audit: AuditLog; readonly handOvers: HandOvers },
+  record: AuditRecord,
+  handOver: HandOver,
+  make: () => Promise<T>,
+  late: AbortSignal,
+): Promise<T> {
+  const recorded = audit.append(record);
+  const made = make();
+  try {
+    await requireHandOver(handOvers, handOver, Promise.all([recorded, made]));
+    if (late.aborted) throw tooLate();
+    return await made;
+  } catch (error) {
+    await recorded;
+    await takeBack(audit, record);
+    throw error;
+  }
+}
+
+export function handOverOf(credentials: Credentials, session?: HandOver['session']): HandOver {
+  return {
+    tenant: credentials.principal.tenant,
+    keys: tokenKeys(credentials),
+    since: revocableSince(credentials),
+    ...(session && { session }),
+  };
 }
 
 const refusals: Readonly<Record<Exclude<HandOverOutcome, 'confirmed'>, () => ClearanceError>> = {

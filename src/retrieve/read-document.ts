@@ -5,7 +5,7 @@ import { readersOf } from '../types/principal.ts';
 import { authenticate } from './authenticate.ts';
 import { enforce } from './enforce.ts';
 import { inTime } from './in-time.ts';
-import { release } from './release.ts';
+import { type Occasion, release } from './release.ts';
 import type { ReadPath } from './retrieve.ts';
 import { stopwatch } from './stopwatch.ts';
 
@@ -29,13 +29,14 @@ export function readDocument(
   presented: Presented | undefined,
   id: string,
 ): Promise<DocumentResponse> {
-  return inTime(inOrder(path, presented, id));
+  return inTime((late) => inOrder(path, presented, id, late));
 }
 
 async function inOrder(
   path: ReadPath,
   presented: Presented | undefined,
   id: string,
+  late: AbortSignal,
 ): Promise<DocumentResponse> {
   const { lap, durations } = stopwatch();
   const credentials = await authenticate(path.identity, presented, 'retrieve');
@@ -46,11 +47,12 @@ async function inOrder(
   lap('search');
   const clearance = await enforce(path, principal, document, 1, AbortSignal.timeout(DEADLINE_MS));
   lap('enforce');
-  const { passages, shortfall } = await release(path, clearance, {
+  const occasion: Occasion = {
     event: 'read_document',
     credentials,
     details: { route: document.route().name, milliseconds: durations },
-  });
+  };
+  const { passages, shortfall } = await release(path, clearance, occasion, late);
 
   if (shortfall === 'approval_required') {
     throw new ClearanceError(

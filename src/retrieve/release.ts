@@ -1,15 +1,14 @@
-import { type AuditLog, type AuditRecord, whoOf } from '../ports/audit.ts';
-import type { HandOver, HandOvers } from '../ports/hand-overs.ts';
+import { type AuditLog, type AuditRecord, whoOf, withheld } from '../ports/audit.ts';
+import type { HandOvers } from '../ports/hand-overs.ts';
 import type { Passages, PassageText } from '../ports/passages.ts';
 import type { Reasons } from '../ports/proofs.ts';
 import type { Candidate } from '../ports/search.ts';
 import type { Link } from '../types/link.ts';
 import type { Credentials } from '../types/principal.ts';
 import type { Shortfall } from '../types/retrieval.ts';
-import { revocableSince, tokenKeys } from '../types/revocation.ts';
 import type { TupleKey } from '../types/tuple.ts';
 import { type Clearance, isClearance } from './enforce.ts';
-import { requireHandOver } from './hand-over.ts';
+import { handOverOf, handOverRecorded, requireHandOver } from './hand-over.ts';
 import type { Reason } from './judged.ts';
 
 export type Release = {
@@ -70,15 +69,16 @@ export async function release(
   { audit, passages, evidence, handOvers }: Release,
   clearance: Clearance,
   occasion: Occasion,
+  late: AbortSignal,
 ): Promise<Released> {
   if (!isClearance(clearance)) throw new TypeError('Only what enforce has cleared can be released.');
   const { principal, candidates, checked, asked } = clearance;
   if (occasion.credentials.principal !== principal)
     throw new TypeError('A clearance is released to the principal that it was given to.');
-  const record = { ...whoOf(principal), decisionId: clearance.decisionId };
   const model = await evidence.modelId(principal.tenant);
-  const recorded = audit.append({
-    ...record,
+  const record: AuditRecord = {
+    ...whoOf(principal),
+    decisionId: clearance.decisionId,
     event: occasion.event,
     details: {
       ...occasion.details,
@@ -92,23 +92,25 @@ export async function release(
       complete: clearance.complete,
       watermark: clearance.watermark,
     },
-  });
-  const read = candidates.length === 0 ? Promise.resolve([]) : passages.read(principal.tenant, candidates);
-  try {
-    await requireHandOver(handOvers, handOverOf(occasion, candidates), Promise.all([recorded, read]));
-  } catch (error) {
-    await recorded;
-    // It was put down as released, and is not; where not even that can be put down, the first fault is what to tell.
-    await audit.append({ ...record, event: 'withhold', details: {} }).catch(() => {});
-    throw error;
-  }
-  const byChunk = new Map((await read).map((text) => [text.chunkId, text]));
+  };
+  const { credentials, session } = occasion;
+  const read = await handOverRecorded(
+    { audit, handOvers },
+    record,
+    handOverOf(credentials, session && { ...session, documents: documentsOf(candidates) }),
+    async () => (candidates.length === 0 ? [] : passages.read(principal.tenant, candidates)),
+    late,
+  );
+  const byChunk = new Map(read.map((text) => [text.chunkId, text]));
   const released = candidates.flatMap((candidate) => {
     const text = byChunk.get(candidate.chunkId);
     const same = text?.version === candidate.version && text.documentId === candidate.documentId;
     return same ? [new Passage(text, candidate)] : [];
   });
   const whole = released.length === candidates.length;
+  // All of it was replaced or withdrawn meanwhile. To put that down takes its time, so the token is asked about once more.
+  if (released.length === 0 && !whole)
+    await requireHandOver(handOvers, handOverOf(credentials), audit.append(withheld(record)));
   return {
     passages: released,
     shortfall: clearance.shortfall ?? (whole ? undefined : 'document_changed'),
@@ -116,20 +118,8 @@ export async function release(
   };
 }
 
-function handOverOf({ credentials, session }: Occasion, candidates: readonly Candidate[]): HandOver {
-  return {
-    tenant: credentials.principal.tenant,
-    keys: tokenKeys(credentials),
-    since: revocableSince(credentials),
-    ...(session && {
-      session: {
-        ...session,
-        documents: [
-          ...new Map(candidates.map((each) => [`${each.version} ${each.documentId}`, each])).values(),
-        ],
-      },
-    }),
-  };
+function documentsOf(candidates: readonly Candidate[]): readonly Candidate[] {
+  return [...new Map(candidates.map((each) => [`${each.version} ${each.documentId}`, each])).values()];
 }
 
 /** Of each released document, relationships as they are written: `user relation object`. */

@@ -12,7 +12,7 @@ import { authenticate } from './authenticate.ts';
 import type { Costs } from './costs.ts';
 import { type Clearance, type Enforcement, enforce } from './enforce.ts';
 import { inTime } from './in-time.ts';
-import { type Release, release } from './release.ts';
+import { type Occasion, type Release, release } from './release.ts';
 import { openSession } from './session.ts';
 import { stopwatch } from './stopwatch.ts';
 import type { ProofWatch } from './watch-proofs.ts';
@@ -37,13 +37,14 @@ export function retrieve(
   presented: Presented | undefined,
   input: RetrieveRequest,
 ): Promise<RetrieveResponse> {
-  return inTime(inOrder(path, presented, input));
+  return inTime((late) => inOrder(path, presented, input, late));
 }
 
 async function inOrder(
   path: ReadPath,
   presented: Presented | undefined,
   input: RetrieveRequest,
+  late: AbortSignal,
 ): Promise<RetrieveResponse> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
   const { lap, durations } = stopwatch();
@@ -68,7 +69,7 @@ async function inOrder(
   lap('search');
   const clearance = await enforce(path, principal, candidates, k, signal, audience);
   lap('enforce');
-  const released = await release(path, clearance, {
+  const occasion: Occasion = {
     event: 'retrieve',
     credentials,
     session: { id: sessionId, audience: typeof audience === 'string' ? [] : audience },
@@ -80,7 +81,8 @@ async function inOrder(
       milliseconds: durations,
       ...(entries === undefined ? {} : { audience: entries }),
     },
-  });
+  };
+  const released = await release(path, clearance, occasion, late);
 
   path.watch?.(clearance);
 

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { whoOf } from '../ports/audit.ts';
+import { type AuditRecord, whoOf } from '../ports/audit.ts';
 import type { CandidateSearch, RankedDocument } from '../ports/search.ts';
 import type { RememberedDocument } from '../ports/sessions.ts';
+import { batches } from '../types/batches.ts';
 import type { Presented } from '../types/presented.ts';
 import type { Principal } from '../types/principal.ts';
 import type { DocumentVersion, RevalidateResponse } from '../types/session.ts';
 import { authenticate } from './authenticate.ts';
-import { enforce } from './enforce.ts';
+import { enforce, MAX_CHECKED_DOCUMENTS } from './enforce.ts';
+import { handOverOf, handOverRecorded } from './hand-over.ts';
 import { inTime } from './in-time.ts';
 import type { ReadPath } from './retrieve.ts';
 import { rememberedIn } from './session.ts';
@@ -21,24 +23,28 @@ export function revalidate(
   presented: Presented | undefined,
   id: string,
 ): Promise<RevalidateResponse> {
-  return inTime(inOrder(path, presented, id));
+  return inTime((late) => inOrder(path, presented, id, late));
 }
 
 async function inOrder(
   path: ReadPath,
   presented: Presented | undefined,
   id: string,
+  late: AbortSignal,
 ): Promise<RevalidateResponse> {
-  const { principal } = await authenticate(path.identity, presented, 'retrieve');
+  const credentials = await authenticate(path.identity, presented, 'retrieve');
+  const { principal } = credentials;
   const { drop, outdated, keep, watermark } = await revalidated(path, principal, id);
   const decisionId = randomUUID();
-  await path.audit.append({
+  const record: AuditRecord = {
     ...whoOf(principal),
     decisionId,
     event: 'revalidate',
     details: { session: id, drop, outdated, kept: keep.length, watermark },
-  });
-  return { session_id: id, drop, outdated, keep, watermark, decision_id: decisionId };
+  };
+  const handOver = handOverOf(credentials, { id, audience: [], documents: [] });
+  const answer = { session_id: id, drop, outdated, keep, watermark, decision_id: decisionId };
+  return handOverRecorded(path, record, handOver, async () => answer, late);
 }
 
 /** Throws `engine_unavailable` where a verdict can't be had: then nothing that was given is known to be allowed. */
@@ -50,14 +56,19 @@ export async function revalidated(
   const signal = AbortSignal.timeout(DEADLINE_MS);
   const { documents } = await rememberedIn(path.sessions, principal, id);
   const allowed = new Set<string>();
-  let watermark = await path.relationships.watermark(principal.tenant);
+  const watermark = await path.relationships.watermark(principal.tenant);
   for (const [of, group] of Map.groupBy(documents, ({ audience }) => JSON.stringify(audience.toSorted()))) {
     const newest = new Map<string, number>();
     for (const { documentId, version } of group)
       newest.set(documentId, Math.max(version, newest.get(documentId) ?? 0));
     const audience = group[0]?.audience ?? [];
-    const clearance = await enforce(path, principal, rankedAsTheyAre(newest), newest.size, signal, audience);
-    for (const { documentId } of clearance.candidates) allowed.add(`${of} ${documentId}`);
+    const all = [...newest].map(([documentId, version]) => ({ documentId, version, score: 0 }));
+    // What enforcement has no budget left for would else pass for forbidden.
+    for (const asked of batches(all, MAX_CHECKED_DOCUMENTS)) {
+      const search = rankedAsTheyAre(asked);
+      const clearance = await enforce(path, principal, search, asked.length, signal, audience);
+      for (const { documentId } of clearance.candidates) allowed.add(`${of} ${documentId}`);
+    }
   }
   // Read again: what is still published now was readable under the relationships that the verdicts saw.
   const now = await rememberedIn(path.sessions, principal, id);
@@ -77,10 +88,7 @@ const versionOf = ({ documentId, version }: RememberedDocument): DocumentVersion
 });
 
 /** Documents that were found already, as enforcement takes them; of passages there is nothing to say. */
-function rankedAsTheyAre(versions: ReadonlyMap<string, number>): CandidateSearch {
-  const ranked = [...versions].map(
-    ([documentId, version]): RankedDocument => ({ documentId, version, score: 0 }),
-  );
+function rankedAsTheyAre(ranked: readonly RankedDocument[]): CandidateSearch {
   let given = 0;
   return {
     narrowed: true,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { deleteDocument } from '../../ingest/ingest.ts';
 import { writeRelationships } from '../../ingest/write-relationships.ts';
 import type { Writer } from '../../ingest/writer.ts';
@@ -44,6 +44,14 @@ async function records(event: string): Promise<{ record: Record<string, unknown>
     [event],
   );
   return rows;
+}
+
+/** The last record that says what was released, and the last that takes one back, are of the same decision. */
+async function withheldLast(): Promise<string> {
+  const [last] = (await records('retrieve')).slice(-1);
+  const [withheld] = (await records('withhold')).slice(-1);
+  expect(withheld?.record.decision).toBe(last?.record.decision);
+  return String(last?.record.decision);
 }
 
 const auditedBy = (audit: AuditLog): ReadPath => ({ ...service.read, audit });
@@ -101,13 +109,35 @@ describe('audit before release', () => {
   it('says so where what was put down as released is not, for its text can not be read', async () => {
     const passages = { read: () => Promise.reject(new Error('no texts')) };
     await expect(retrieve({ ...service.read, passages }, anne, request)).rejects.toThrow('no texts');
-    const [last] = (await records('retrieve')).slice(-1);
-    const [withheld] = (await records('withhold')).slice(-1);
-    expect(withheld?.record.decision).toBe(last?.record.decision);
-    expect(await service.read.decisions.find('default', String(last?.record.decision))).toMatchObject({
+    const decision = await withheldLast();
+    expect(await service.read.decisions.find('default', decision)).toMatchObject({
       event: 'retrieve',
       withheld: true,
     });
+  });
+
+  it('says so where all of it was replaced before it was read', async () => {
+    const passages = { read: async () => [] };
+    const { results, shortfall } = await retrieve({ ...service.read, passages }, anne, request);
+    expect([results, shortfall]).toEqual([[], 'document_changed']);
+    await withheldLast();
+  });
+
+  it('says so where the answer came too late', async () => {
+    const whole = new AbortController();
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => (ms === 22_000 ? whole.signal : timeout(ms)));
+    const slow: AuditLog = {
+      async append(record) {
+        await service.read.audit.append(record);
+        whole.abort();
+      },
+    };
+    await expect(retrieve(auditedBy(slow), anne, request)).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
+    await vi.waitFor(() => withheldLast(), { timeout: 5_000 });
+    vi.restoreAllMocks();
   });
 
   it('holds for an answer of nothing', async () => {

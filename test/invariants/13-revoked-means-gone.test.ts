@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditRecord } from '../../src/ports/audit.ts';
 import type { ReadPath } from '../../src/retrieve/retrieve.ts';
 import type { RevocationRequest } from '../../src/types/revocation.ts';
-import { type Http, serveHttp } from '../support/http.ts';
+import { type Answer, type Http, serveHttp } from '../support/http.ts';
 import { put, writer } from '../support/seed.ts';
 import { openTestService, type TestService } from '../support/service.ts';
 
@@ -94,6 +94,64 @@ describe('what was revoked gets no answer, not even one that was decided before'
   });
 
   it('and none where it can not be told whether it was', async () => {
+  const revoke = async (request: RevocationRequest) => {
+    expect(await http.send('POST', '/v1/revocations', { token: admin, json: request })).toMatchObject({
+      status: 200,
+    });
+  };
+  const confirming = { confirm: async () => 'confirmed' as const };
+  /** What is answered where the token is revoked while a part is being asked. */
+  async function during(read: ReadPath, token: string, { method, path }: Asked): Promise<Answer> {
+    let first = true;
+    const revoking = async () => {
+      if (first) await revoke({ kind: 'token', token });
+      first = false;
+    };
+    const engine: ReadPath['engine'] = {
+      async batchCheck(batch) {
+        await revoking();
+        return read.engine.batchCheck(batch);
+      },
+    };
+    const decisions: ReadPath['decisions'] = {
+      async find(...asked) {
+        await revoking();
+        return read.decisions.find(...asked);
+      },
+    };
+    const door = await serveHttp({ ...service, read: { ...read, engine, decisions } });
+    const answer = await door.send(method, path, { token });
+    await door.close();
+    return answer;
+  }
+
+  it('nor what is left of a session, while the engine is asked', async () => {
+    const asked = async () => {
+      const { token } = await someone();
+      const { json } = retrieval();
+      const { body } = await http.send('POST', '/v1/retrieve', { token, json });
+      return [token, { method: 'POST', path: `/v1/sessions/${String(body.session_id)}/revalidate` }] as const;
+    };
+    const leak = await during({ ...service.read, handOvers: confirming }, ...(await asked()));
+    expect(leak).toMatchObject({ status: 200, body: { keep: [{ document_id: 'plan' }] } });
+    const answer = await during(service.read, ...(await asked()));
+    expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+    expect(answer.text).not.toContain('plan');
+  });
+
+  it('nor what the audit trail says of a decision', async () => {
+    const { token } = await someone();
+    const { json } = retrieval();
+    const { body } = await http.send('POST', '/v1/retrieve', { token, json });
+    const asked = { method: 'GET', path: `/v1/decisions/${String(body.decision_id)}` };
+    const auditor = () => service.token('auditor', { scopes: ['admin'] });
+    const leak = await during({ ...service.read, handOvers: confirming }, await auditor(), asked);
+    expect(leak).toMatchObject({ status: 200, text: expect.stringContaining('plan') });
+    const answer = await during(service.read, await auditor(), asked);
+    expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+    expect(answer.text).not.toContain('plan');
+  });
+
     const { token } = await someone();
     const down = { confirm: () => Promise.reject(new Error('down')) };
     const door = await serveHttp({ ...service, read: { ...service.read, handOvers: down } });

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deleteDocument } from '../../ingest/ingest.ts';
 import type { Writer } from '../../ingest/writer.ts';
 import type { HandOvers } from '../../src/ports/hand-overs.ts';
+import { MAX_CHECKED_DOCUMENTS } from '../../src/retrieve/enforce.ts';
+import { revalidated } from '../../src/retrieve/revalidate.ts';
+import { allowsAll } from '../support/engines.ts';
 import { type Http, serveHttp } from '../support/http.ts';
 import { put, writer } from '../support/seed.ts';
 import { openTestService, type TestService } from '../support/service.ts';
@@ -107,6 +110,20 @@ describe('what was released in a session', () => {
     expect(await revalidate(erik, hers)).toEqual(unknown);
     expect(await http.send('DELETE', `/v1/sessions/${his}`, { token: erik })).toMatchObject({ status: 204 });
     expect(await revalidate(erik, his)).toEqual(unknown);
+  });
+
+  it('is asked about in parts where it is more than one request may ask about', async () => {
+    const documents = Array.from({ length: MAX_CHECKED_DOCUMENTS + 500 }, (_, i) => ({
+      documentId: `d${i}`,
+      version: 1,
+      audience: [],
+      current: true,
+    }));
+    const remembered = async () => ({ expiresAt: new Date(), documents });
+    const path = { ...service.read, engine: allowsAll, sessions: { ...service.read.sessions, remembered } };
+    const { principal } = await service.read.identity.verify(await service.token('jim'));
+    const { drop, keep } = await revalidated(path, principal, 'any');
+    expect([drop.length, keep.length]).toEqual([0, documents.length]);
   });
 
   it('is not told where the engine does not answer', async () => {

@@ -31,21 +31,21 @@ export const used = [path, search, candidate, principal, clearance, occasion, si
 
 /** The right way compiles, so an error below is not of the set-up. */
 const right = `export const fine = async () =>
-  release(path, await enforce(path, principal, search, 5, signal), occasion);`;
+  release(path, await enforce(path, principal, search, 5, signal), occasion, signal);`;
 
 const wrong: Record<string, { code: string; error: RegExp }> = {
   'hands candidates straight to release': {
-    code: `export const leak = release(path, [candidate], occasion);`,
+    code: `export const leak = release(path, [candidate], occasion, signal);`,
     error: /'Candidate\[\]' is missing .* #candidates/,
   },
   'hands release a look-alike': {
     code: `export const leak = release(path, {
       candidates: [candidate], principal, decisionId: 'd', complete: true, certified: true, watermark: '1', checked: 1,
-    }, occasion);`,
+    }, occasion, signal);`,
     error: /#candidates/,
   },
   'spreads a clearance to add candidates': {
-    code: `export const leak = release(path, { ...clearance, candidates: [candidate] }, occasion);`,
+    code: `export const leak = release(path, { ...clearance, candidates: [candidate] }, occasion, signal);`,
     error: /#candidates/,
   },
   'imports the class to construct one': {
@@ -81,7 +81,7 @@ const wrong: Record<string, { code: string; error: RegExp }> = {
     error: /TS2345.*Principal/,
   },
   'forgets to wait for enforcement': {
-    code: `export const leak = release(path, enforce(path, principal, search, 5, signal), occasion);`,
+    code: `export const leak = release(path, enforce(path, principal, search, 5, signal), occasion, signal);`,
     error: /'Promise<Clearance>' is missing .* #candidates/,
   },
   'hands the released passage on as a response without its content': {
@@ -169,7 +169,7 @@ describe('and at run time', () => {
       evidence: { queryHash: () => '', modelId: async () => 'model', chains: () => [] },
       handOvers: { confirm: async () => (touched.push('confirmed'), 'confirmed' as const) },
     };
-    return release(parts, clearance as Parameters<typeof release>[1], occasion);
+    return release(parts, clearance as Parameters<typeof release>[1], occasion, AbortSignal.timeout(10_000));
   };
   const cleared = () =>
     enforce(

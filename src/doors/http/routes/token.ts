@@ -45,7 +45,7 @@ export function tokenRoutes(
         const [path = ''] = url.split('?');
         // Of several proofs Node makes one text, which is none.
         const proof = headers.dpop === undefined ? undefined : { proof: String(headers.dpop), method, path };
-        const answer = await inTime(exchangeToken(exchange, body ?? {}, proof));
+        const answer = await inTime(() => exchangeToken(exchange, body ?? {}, proof));
         return forbidKeeping(reply).send(answer);
       },
     );
