@@ -23,7 +23,7 @@ import { membersBy } from './audience/members.ts';
 import { queryHasher } from './audit/keys.ts';
 import { openTrail } from './audit/trail.ts';
 import type { Config } from './config.ts';
-import { delegatedIdentity } from './delegation/delegated-identity.ts';
+import { delegatedIdentity, requireDelegated } from './delegation/delegated-identity.ts';
 import type { Exchange } from './delegation/exchange.ts';
 import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
@@ -189,7 +189,15 @@ export async function openService(config: Config, onError: (error: unknown) => v
       meter,
     );
     const worker = startOutboxWorker(write);
-    const streams = openSessionStreams(read, { watch: postgresSessionWatch(database), agents }, onError);
+    const streams = openSessionStreams(
+      read,
+      {
+        watch: postgresSessionWatch(database),
+        agents,
+        requireDelegated: (credentials) => requireDelegated(delegations, credentials),
+      },
+      onError,
+    );
     return {
       read,
       write,

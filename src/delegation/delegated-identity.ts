@@ -10,10 +10,15 @@ export function delegatedIdentity(identity: Identity, delegations: Delegations):
   return {
     async verify(presented) {
       const credentials = await identity.verify(presented);
-      if (isDelegation(credentials)) await requireMayAct(delegations, credentials.principal);
+      await requireDelegated(delegations, credentials);
       return credentials;
     },
   };
+}
+
+/** Throws `delegation_not_allowed` where the agents of a token act by delegation, and may not now. */
+export async function requireDelegated(delegations: Delegations, credentials: Credentials): Promise<void> {
+  if (isDelegation(credentials)) await requireMayAct(delegations, credentials.principal);
 }
 
 /**

@@ -5,29 +5,19 @@ import { ClearanceError } from '../types/errors.ts';
 import type { Presented } from '../types/presented.ts';
 import { agentsOf, type Credentials, type Principal } from '../types/principal.ts';
 import { repeatedly } from '../types/repeatedly.ts';
-import { revocableSince, tokenKeys } from '../types/revocation.ts';
-import type { DocumentVersion, SessionEvent } from '../types/session.ts';
+import type { SessionEvent } from '../types/session.ts';
 import { authenticate } from './authenticate.ts';
 import type { ReadPath } from './retrieve.ts';
 import { revalidated } from './revalidate.ts';
 import { rememberedIn } from './session.ts';
+import { doubt, fail, isDue, nameOf, note, type Sink, type Stream, streamOf, tell } from './stream.ts';
 
 /** Between two looks at the store, each one statement for all streams, and one for the agents of each tenant. */
 const LOOK_EVERY_MS = 400;
-/** What is silent for long is cut off on the way. */
-const BEAT_EVERY_MS = 15_000;
-/**
- * After a change sessions are asked about at once, and once more when every request has ended that may have been given its
- * verdicts before the change, and what it released been remembered after that.
- */
-const AGAIN_AFTER_MS = 25_000;
 /** Sessions that the engine is asked about at a time, of all streams of this copy. */
 const AT_ONCE = 4;
 const MAX_STREAMS = 1_000;
 const MAX_STREAMS_OF_PRINCIPAL = 10;
-
-/** Where events go. `end` may come at any time; what comes after it is dropped. */
-export type Sink = { send(event: SessionEvent): void; beat(): void; end(): void };
 
 export type SessionStreams = {
   /** Rejects as any request does; what it returns closes the stream, without a word. */
@@ -37,36 +27,27 @@ export type SessionStreams = {
   close(): Promise<void>;
 };
 
-type Stream = {
-  readonly principal: Principal;
-  readonly sessionId: string;
-  readonly keys: readonly Uint8Array[];
-  readonly since: Date | undefined;
-  readonly expiresAt: number;
-  readonly sink: Sink;
-  readonly told: Set<string>;
-  confirmed: boolean;
-  /** The newest version of the tenant that was seen, and the one that the session was last asked about at. */
-  seen: number | undefined;
-  asked: number | undefined;
-  /** When it is to be asked about again. */
-  againAt: number | undefined;
-  beatAt: number;
-};
-
 type Path = Pick<
   ReadPath,
   'identity' | 'engine' | 'relationships' | 'guarded' | 'shortCuts' | 'rules' | 'sessions'
 >;
 
+type Watching = {
+  readonly watch: SessionWatch;
+  readonly agents: Pick<Agents, 'find'>;
+  /** Throws `delegation_not_allowed` where the agents of a token act by delegation, and may not now. */
+  readonly requireDelegated: (credentials: Credentials) => Promise<void>;
+};
+
 /** Tells sessions unasked what has to be dropped, whatever copy of the service has made the change. */
 export function openSessionStreams(
   path: Path,
-  { watch, agents }: { readonly watch: SessionWatch; readonly agents: Pick<Agents, 'find'> },
+  { watch, agents, requireDelegated }: Watching,
   onError: (error: unknown) => void,
 ): SessionStreams {
   const streams = new Set<Stream>();
-  let asking: Promise<void> | undefined;
+  /** Sessions that the engine is being asked about. */
+  const asking = new Map<string, { readonly tenant: string; readonly done: Promise<void> }>();
 
   function end(stream: Stream, reason?: Extract<SessionEvent, { event: 'ended' }>['reason']): void {
     if (!streams.delete(stream)) return;
@@ -80,10 +61,10 @@ export function openSessionStreams(
     let seen: Seen;
     let suspended: ReadonlySet<Stream>;
     try {
-      seen = await watch.look(all.map((stream) => ({ ...stream, tenant: stream.principal.tenant })));
+      seen = await watch.look(all.map((stream) => ({ ...stream, tenant: tenantOf(stream) })));
       suspended = await withoutStanding(agents, all);
     } catch (error) {
-      for (const stream of all) doubt(stream);
+      for (const stream of all) doubt(stream, Date.now());
       throw error;
     }
     const now = Date.now();
@@ -92,63 +73,53 @@ export function openSessionStreams(
       else if (now >= stream.expiresAt) end(stream, 'expired');
       else if (seen.over.has(at)) end(stream, 'session_over');
       else if (suspended.has(stream)) end(stream, 'agent_not_allowed');
-      else note(stream, seen.versions.get(stream.principal.tenant) ?? 0, now);
+      else note(stream, seen.versions.get(tenantOf(stream)) ?? 0, now);
     }
-    asking ??= askAll().finally(() => {
-      asking = undefined;
-    });
+    askNext();
   }
 
-  function note(stream: Stream, version: number, now: number): void {
-    if (stream.seen !== undefined && stream.seen !== version) stream.againAt = now + AGAIN_AFTER_MS;
-    stream.seen = version;
-    if (stream.againAt !== undefined && now >= stream.againAt) {
-      stream.againAt = undefined;
-      stream.asked = undefined;
+  /** A few sessions at a time; a look at the store never waits for that. */
+  function askNext(): void {
+    while (asking.size < AT_ONCE) {
+      const next = nextDue(Date.now());
+      if (next === undefined) return;
+      const together = [...streams].filter(({ about }) => about === next.about);
+      const done = ask(next, together).finally(() => {
+        asking.delete(next.about);
+        askNext();
+      });
+      asking.set(next.about, { tenant: tenantOf(next), done });
     }
-    if (now < stream.beatAt) return;
-    stream.beatAt = now + BEAT_EVERY_MS;
-    stream.sink.beat();
   }
 
-  /** Asks about sessions whose tenant has changed, a few at a time; a look at the store never waits for that. */
-  async function askAll(): Promise<void> {
-    const waiting = [...streams].filter(({ seen, asked, confirmed }) => seen !== asked || !confirmed);
-    const worker = async () => {
-      for (let stream = waiting.pop(); stream !== undefined; stream = waiting.pop()) {
-        if (streams.has(stream)) await ask(stream);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  /** Of the tenant with the fewest sessions that are being asked about, the stream that has waited longest. */
+  function nextDue(now: number): Stream | undefined {
+    const atWork = (stream: Stream) =>
+      [...asking.values()].filter(({ tenant }) => tenant === tenantOf(stream)).length;
+    const [next] = [...streams]
+      .filter((stream) => isDue(stream, now) && !asking.has(stream.about))
+      .toSorted((a, b) => atWork(a) - atWork(b) || (a.waitingSince ?? 0) - (b.waitingSince ?? 0));
+    return next;
   }
 
-  async function ask(stream: Stream): Promise<void> {
-    const { seen, principal, sessionId } = stream;
+  async function ask({ credentials, sessionId }: Stream, together: readonly Stream[]): Promise<void> {
+    // Before the question: a change that comes during it has to be asked about again.
+    for (const stream of together) stream.waitingSince = undefined;
     try {
-      const { drop, outdated } = await revalidated(path, principal, sessionId);
-      stream.asked = seen;
-      tell(stream, 'drop', drop);
-      tell(stream, 'outdated', outdated);
-      if (!stream.confirmed) stream.sink.send({ event: 'confirmed' });
-      stream.confirmed = true;
+      await requireDelegated(credentials);
+      const revalidation = await revalidated(path, credentials.principal, sessionId);
+      for (const stream of together) tell(stream, revalidation);
     } catch (error) {
+      const code = error instanceof ClearanceError ? error.code : undefined;
       // The next look says that it has ended.
-      if (error instanceof ClearanceError && error.code === 'not_found') return;
-      doubt(stream);
+      if (code === 'not_found') return;
+      if (code === 'delegation_not_allowed') {
+        for (const stream of together) end(stream, 'agent_not_allowed');
+        return;
+      }
+      for (const stream of together) fail(stream, Date.now());
       onError(error);
     }
-  }
-
-  function tell(stream: Stream, event: 'drop' | 'outdated', documents: readonly DocumentVersion[]): void {
-    const news = documents.filter((each) => !stream.told.has(keyOf(event, each)));
-    for (const each of news) stream.told.add(keyOf(event, each));
-    if (news.length > 0) stream.sink.send({ event, documents: news });
-  }
-
-  function doubt(stream: Stream): void {
-    stream.asked = undefined;
-    if (stream.confirmed) stream.sink.send({ event: 'undetermined' });
-    stream.confirmed = false;
   }
 
   const loop = repeatedly(LOOK_EVERY_MS, look, onError);
@@ -156,9 +127,8 @@ export function openSessionStreams(
   return {
     async open(presented, sessionId, sink) {
       const credentials = await authenticate(path.identity, presented, 'retrieve');
-      const { principal } = credentials;
-      const { expiresAt } = await rememberedIn(path.sessions, principal, sessionId);
-      requireRoom(streams, principal);
+      const { expiresAt } = await rememberedIn(path.sessions, credentials.principal, sessionId);
+      requireRoom(streams, credentials.principal);
       const stream = streamOf(credentials, sessionId, expiresAt, sink);
       streams.add(stream);
       return () => end(stream);
@@ -167,34 +137,20 @@ export function openSessionStreams(
     async close() {
       await loop.stop();
       for (const stream of streams) end(stream);
-      await asking;
+      await Promise.all([...asking.values()].map(({ done }) => done));
     },
   };
 }
 
-function streamOf(credentials: Credentials, sessionId: string, sessionEnd: Date, sink: Sink): Stream {
-  return {
-    principal: credentials.principal,
-    sessionId,
-    keys: tokenKeys(credentials),
-    since: revocableSince(credentials),
-    expiresAt: Math.min(credentials.expiresAt.getTime(), sessionEnd.getTime()),
-    sink,
-    told: new Set(),
-    confirmed: false,
-    seen: undefined,
-    asked: undefined,
-    againAt: undefined,
-    beatAt: Date.now() + BEAT_EVERY_MS,
-  };
-}
+const principalOf = ({ credentials }: Stream) => credentials.principal;
+const tenantOf = (stream: Stream) => principalOf(stream).tenant;
 
 function requireRoom(streams: ReadonlySet<Stream>, principal: Principal): void {
   if (streams.size >= MAX_STREAMS) {
     throw new ClearanceError('overloaded', 'The service has as many streams open as it takes. Try again.');
   }
   const name = nameOf(principal);
-  const own = [...streams].filter((stream) => nameOf(stream.principal) === name);
+  const own = [...streams].filter((stream) => nameOf(principalOf(stream)) === name);
   if (own.length >= MAX_STREAMS_OF_PRINCIPAL) {
     throw new ClearanceError(
       'rate_limited',
@@ -203,23 +159,19 @@ function requireRoom(streams: ReadonlySet<Stream>, principal: Principal): void {
   }
 }
 
-const nameOf = (principal: Principal) => JSON.stringify(Object.entries(principal).toSorted());
-const keyOf = (event: string, { document_id, version }: DocumentVersion) =>
-  `${event} ${version} ${document_id}`;
-
 /** Streams of an agent that is no longer in good standing. */
 async function withoutStanding(
   agents: Pick<Agents, 'find'>,
   streams: readonly Stream[],
 ): Promise<ReadonlySet<Stream>> {
   const found = new Set<Stream>();
-  for (const [tenant, of] of Map.groupBy(streams, ({ principal }) => principal.tenant)) {
-    const ids = [...new Set(of.flatMap(({ principal }) => agentsOf(principal)))];
+  for (const [tenant, of] of Map.groupBy(streams, tenantOf)) {
+    const ids = [...new Set(of.flatMap((stream) => agentsOf(principalOf(stream))))];
     if (ids.length === 0) continue;
     const known = new Map((await agents.find(tenant, ids)).map((agent) => [agent.id, agent]));
     const now = new Date();
     for (const stream of of) {
-      const good = agentsOf(stream.principal).every((id) => standingOf(known.get(id), now) === 'active');
+      const good = agentsOf(principalOf(stream)).every((id) => standingOf(known.get(id), now) === 'active');
       if (!good) found.add(stream);
     }
   }

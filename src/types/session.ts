@@ -18,8 +18,10 @@ export type RevalidateResponse = z.infer<typeof revalidateResponse>;
 
 /** What a stream of a session says. */
 export type SessionEvent =
-  /** Not to be used any more, each told once. */
-  | { readonly event: 'drop' | 'outdated'; readonly documents: readonly DocumentVersion[] }
+  /** All that was given in the session and is not to be used now; said again each time the session was asked about. */
+  | { readonly event: 'drop'; readonly documents: readonly DocumentVersion[] }
+  /** Each told once, as long as it is. */
+  | { readonly event: 'outdated'; readonly documents: readonly DocumentVersion[] }
   /** All else that was given in the session may be used, until the next event. */
   | { readonly event: 'confirmed' }
   /** It can't be told at the moment: nothing that was given is to be used until `confirmed`. */

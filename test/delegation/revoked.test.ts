@@ -1,7 +1,8 @@
 import { decodeJwt } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { developmentExchangeKeys } from '../../src/adapters/jwt/development-keys.ts';
 import { sign } from '../identity/issuer.ts';
+import { listen } from '../sessions/listen.ts';
 import { openWorld, type World } from './world.ts';
 
 let world: World;
@@ -61,6 +62,23 @@ describe('a token that was given in exchange ends with', () => {
     await end(of);
     expect(await world.finds(twice)).toEqual(refused);
     if (what !== "the second agent's token") expect(await world.finds(once)).toEqual(refused);
+  });
+
+  it('the leave to act for the person, which ends its streams too', async () => {
+    const { name, once, twice } = await given();
+    const listening = async (token: string) => {
+      const { body } = await world.send('POST', '/v1/sessions', { token });
+      return listen(world.url, String(body['session_id']), token);
+    };
+    const streams = await Promise.all([once, twice].map(listening));
+    const said = () => streams.map(({ events }) => events.map(({ event, data }) => data['reason'] ?? event));
+    const patience = { timeout: 10_000, interval: 50 };
+    await vi.waitFor(() => expect(said()).toEqual([['confirmed'], ['confirmed']]), patience);
+    await world.disallow(`${name.replace('person', 'second')} > user:${name}`);
+    const ended = [['confirmed'], ['confirmed', 'agent_not_allowed']];
+    await vi.waitFor(() => expect(said()).toEqual(ended), patience);
+    expect(await world.finds(once)).toEqual([]);
+    for (const stream of streams) stream.stop();
   });
 
   it('none of these, if it did not say what it was given for', async () => {

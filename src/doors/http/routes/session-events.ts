@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { SessionStreams, Sink } from '../../../retrieve/session-streams.ts';
+import type { SessionStreams } from '../../../retrieve/session-streams.ts';
+import type { Sink } from '../../../retrieve/stream.ts';
 import type { SessionEvent } from '../../../types/session.ts';
 import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
