@@ -20,6 +20,9 @@ export type LineOutcome = z.infer<typeof lineOutcome>;
 /** Documents written at once: while the store works on one, the next is split and embedded. */
 const CONCURRENCY = 4;
 
+/** Asked before each line: throws where nothing more is to be written. */
+type MayGoOn = () => Promise<void>;
+
 /**
  * Writes each line's document and says, line by line and in order, what became of it. One bad line stops
  * nothing; an outage ends it with its error, for every further line would meet the same.
@@ -28,17 +31,22 @@ export function importDocuments(
   path: WritePath,
   writer: Writer,
   input: AsyncIterable<Buffer>,
+  mayGoOn?: MayGoOn,
 ): AsyncGenerator<LineOutcome> {
-  return importLines(path, writer, ndjsonLines(input));
+  return importLines(path, writer, ndjsonLines(input), mayGoOn);
 }
 
 export async function* importLines(
   path: WritePath,
   writer: Writer,
   lines: AsyncIterable<NdjsonLine>,
+  mayGoOn: MayGoOn = async () => {},
 ): AsyncGenerator<LineOutcome> {
   const outcomes: AsyncIterable<LineOutcome> = Readable.from(lines).map(
-    (line: NdjsonLine) => importLine(path, writer, line),
+    async (line: NdjsonLine) => {
+      await mayGoOn();
+      return importLine(path, writer, line);
+    },
     { concurrency: CONCURRENCY },
   );
   yield* outcomes;

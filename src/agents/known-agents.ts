@@ -2,25 +2,29 @@ import type { Agents } from '../ports/agents.ts';
 import type { Identity } from '../ports/identity.ts';
 import { type Standing, standingOf } from '../types/agent.ts';
 import { ClearanceError } from '../types/errors.ts';
-import { agentsOf } from '../types/principal.ts';
+import { agentsOf, type Principal } from '../types/principal.ts';
 
 /** Lets nobody in through an agent that is not known and in good standing, nor such an agent itself: here, where every door passes. */
 export function knownAgents(identity: Identity, agents: Agents): Identity {
   return {
     async verify(presented) {
       const credentials = await identity.verify(presented);
-      const { tenant } = credentials.principal;
-      const ids = agentsOf(credentials.principal);
-      if (ids.length === 0) return credentials;
-      const known = new Map((await agents.find(tenant, ids)).map((agent) => [agent.id, agent]));
-      const now = new Date();
-      for (const id of ids) {
-        const standing = standingOf(known.get(id), now);
-        if (standing !== 'active') throw notAllowed(id, standing);
-      }
+      await requireKnown(agents, credentials.principal);
       return credentials;
     },
   };
+}
+
+/** Throws `agent_not_allowed` unless every agent of the principal is known and in good standing now. */
+export async function requireKnown(agents: Pick<Agents, 'find'>, principal: Principal): Promise<void> {
+  const ids = agentsOf(principal);
+  if (ids.length === 0) return;
+  const known = new Map((await agents.find(principal.tenant, ids)).map((agent) => [agent.id, agent]));
+  const now = new Date();
+  for (const id of ids) {
+    const standing = standingOf(known.get(id), now);
+    if (standing !== 'active') throw notAllowed(id, standing);
+  }
 }
 
 const reasons: Record<Exclude<Standing, 'active'>, string> = {

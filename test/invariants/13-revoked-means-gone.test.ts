@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditRecord } from '../../src/ports/audit.ts';
 import type { ReadPath } from '../../src/retrieve/retrieve.ts';
@@ -93,7 +94,6 @@ describe('what was revoked gets no answer, not even one that was decided before'
     expect(new Set(records.map(({ decisionId }) => decisionId)).size).toBe(1);
   });
 
-  it('and none where it can not be told whether it was', async () => {
   const revoke = async (request: RevocationRequest) => {
     expect(await http.send('POST', '/v1/revocations', { token: admin, json: request })).toMatchObject({
       status: 200,
@@ -152,6 +152,7 @@ describe('what was revoked gets no answer, not even one that was decided before'
     expect(answer.text).not.toContain('plan');
   });
 
+  it('and none where it can not be told whether it was', async () => {
     const { token } = await someone();
     const down = { confirm: () => Promise.reject(new Error('down')) };
     const door = await serveHttp({ ...service, read: { ...service.read, handOvers: down } });
@@ -160,5 +161,73 @@ describe('what was revoked gets no answer, not even one that was decided before'
     await door.close();
     expect(answer.status).toBe(500);
     expect(answer.text).not.toContain('plan');
+  });
+});
+
+describe('what was revoked half-way through an import writes no further line', () => {
+  type Ending = (token: string) => Promise<unknown>;
+
+  /** An import of eight lines by an agent; its token ends while the first is written. Codes, line by line. */
+  async function imported(revoking: TestService['revoking'], end: Ending, lifetime: number) {
+    const { documents } = service.write;
+    const as = { scopes: ['ingest' as const], source: 'wiki', actor: 'feeder', lifetime };
+    const token = await service.token('loader', as);
+    let ended: Promise<unknown> | undefined;
+    const claim: typeof documents.claim = async (...asked) => {
+      ended ??= end(token);
+      await ended;
+      return documents.claim(...asked);
+    };
+    const write = { ...service.write, documents: { ...documents, claim } };
+    const door = await serveHttp({ ...service, revoking, write });
+    const lines = Array.from({ length: 8 }, (_, i) => ({
+      id: `line-${i}`,
+      title: 'T',
+      text: `${Math.random()}`,
+    }));
+    const { text } = await door.send('POST', '/v1/documents/import', {
+      token,
+      raw: lines.map((line) => JSON.stringify(line)).join('\n'),
+      headers: { 'content-type': 'application/x-ndjson' },
+    });
+    await door.close();
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const outcome = JSON.parse(line) as { status: string; error?: { code: string } };
+        return outcome.error?.code ?? outcome.status;
+      });
+  }
+
+  it.each<[string, Ending, number, string]>([
+    [
+      'a token that was revoked',
+      (token) => http.send('POST', '/v1/revocations', { token: admin, json: { kind: 'token', token } }),
+      60,
+      'unauthenticated',
+    ],
+    ['a token that has expired', () => sleep(3_000), 2, 'unauthenticated'],
+    [
+      'an agent that was suspended',
+      () => http.send('PATCH', '/v1/agents/feeder', { token: admin, json: { state: 'suspended' } }),
+      60,
+      'agent_not_allowed',
+    ],
+  ])('%s', async (_, end, lifetime, code) => {
+    const told = await imported(service.revoking, end, lifetime);
+    expect(told.length).toBeLessThan(8);
+    expect(told.at(-1)).toBe(code);
+    expect(told.slice(0, -1)).toEqual(told.slice(1).map(() => 'published'));
+    expect((await service.write.documents.find('default', 'line-7'))?.hash).toBeUndefined();
+  });
+
+  it('and the test sees it where nobody asks', async () => {
+    await http.send('PATCH', '/v1/agents/feeder', { token: admin, json: { state: 'active' } });
+    const revocations = { ...service.revoking.revocations, concern: async () => false };
+    const end: Ending = (token) =>
+      http.send('POST', '/v1/revocations', { token: admin, json: { kind: 'token', token } });
+    const told = await imported({ ...service.revoking, revocations }, end, 60);
+    expect(told).toEqual(Array.from({ length: 8 }, () => 'published'));
   });
 });

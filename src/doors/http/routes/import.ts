@@ -3,8 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import { importDocuments, lineOutcome } from '../../../../ingest/import.ts';
 import type { WritePath } from '../../../../ingest/ingest.ts';
 import { writerOf } from '../../../../ingest/writer.ts';
+import { requireKnown } from '../../../agents/known-agents.ts';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
+import type { Revoking } from '../../../revocation/revoke.ts';
+import { requireStillValid } from '../../../revocation/unrevoked.ts';
 import { ClearanceError, describeError } from '../../../types/errors.ts';
 import { addNdjsonParser } from '../body.ts';
 import { presentedBy } from '../presented.ts';
@@ -13,7 +16,7 @@ import { problem } from '../problem.ts';
 /** In a scope of its own, for nothing else takes NDJSON. */
 export function importRoutes(
   scope: FastifyInstance,
-  { read, write }: { read: ReadPath; write: WritePath },
+  { read, write, revoking }: { read: ReadPath; write: WritePath; revoking: Revoking },
 ): void {
   addNdjsonParser(scope);
   scope.post(
@@ -25,12 +28,17 @@ export function importRoutes(
       },
     },
     async (request, reply) => {
-      const as = writerOf(await authenticate(read.identity, presentedBy(request), 'ingest', 'admin'));
+      const credentials = await authenticate(read.identity, presentedBy(request), 'ingest', 'admin');
+      const as = writerOf(credentials);
+      const mayGoOn = async () => {
+        await requireStillValid(revoking.revocations, credentials);
+        await requireKnown(revoking.agents, credentials.principal);
+      };
       const { body } = request;
       if (!(body instanceof Readable)) {
         throw new ClearanceError('unsupported_media_type', 'Send an import as application/x-ndjson.');
       }
-      const outcomes = importDocuments(write, as, body);
+      const outcomes = importDocuments(write, as, body, mayGoOn);
       return reply
         .type('application/x-ndjson')
         .send(Readable.from(asNdjson(outcomes, (error) => request.log.error(describeError(error)))));
