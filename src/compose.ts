@@ -169,7 +169,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
           chains: (tenant, claims) => engine.permissions.reasons.chains(tenant, claims),
         },
         decisions: postgresDecisions(database),
-        members: membersBy(engine.model, engine.relationships),
+        members: membersBy(engine.model, config.guarded.type, engine.relationships),
       },
       meter,
     );

@@ -71,6 +71,7 @@ export function measuredRelationships(relationships: Relationships, { timed }: M
   return {
     write: (tenant, changes) => timed('relationships_write', () => relationships.write(tenant, changes)),
     ofObject: (tenant, object) => timed('relationships_read', () => relationships.ofObject(tenant, object)),
+    ofRelation: (...asked) => timed('relationships_read', () => relationships.ofRelation(...asked)),
     mentioning: (tenant, object) =>
       timed('relationships_read', () => relationships.mentioning(tenant, object)),
     watermark: (tenant) => timed('relationships_read', () => relationships.watermark(tenant)),

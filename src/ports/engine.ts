@@ -72,6 +72,13 @@ export interface Relationships {
   write(tenant: string, changes: TupleChanges): Promise<{ written: number; deleted: number }>;
   /** Every tuple whose object is `object`. */
   ofObject(tenant: string, object: string): Promise<readonly Tuple[]>;
+  /** Tuples of one relation of an object, `limit` of them at most: reading stops there, and with the signal. */
+  ofRelation(
+    tenant: string,
+    of: Pick<Tuple, 'object' | 'relation'>,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<readonly Tuple[]>;
   /** Every tuple whose user is `object` itself or a userset of it. */
   mentioning(tenant: string, object: string): Promise<readonly Tuple[]>;
   /** Grows with every change; opaque. */

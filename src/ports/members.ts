@@ -15,5 +15,5 @@ export type Membership =
 /** Who is in a group: by the engine's own relationships, as they are now. */
 export interface Members {
   /** Of `group:support#member` the people, whatever groups they are in it by; of `user:anne` herself. Never too few. */
-  of(tenant: string, entry: string): Promise<Membership>;
+  of(tenant: string, entry: string, signal: AbortSignal): Promise<Membership>;
 }

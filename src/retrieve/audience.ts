@@ -25,7 +25,8 @@ export async function audienceOf(
 ): Promise<Audience> {
   const all = new Set<string>();
   for (const entry of new Set(entries)) {
-    const membership = await orAborted(members.of(tenant, entry), signal, noVerdict);
+    if (signal.aborted) throw noVerdict();
+    const membership = await orAborted(members.of(tenant, entry, signal), signal, noVerdict);
     if (membership.kind !== 'people') return membership.kind;
     const { people, exact } = membership;
     const found = exact ? people : await confirmed(engine, tenant, entry, people, signal);

@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { membersBy } from '../../src/audience/members.ts';
 import { openService, type Service } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
+import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { developmentToken } from '../../src/operator.ts';
 import type { AuditRecord } from '../../src/ports/audit.ts';
 import type { Members } from '../../src/ports/members.ts';
@@ -26,7 +28,8 @@ type group
 type document
   relations
     define blocked: [user]
-    define viewer: [user, user:*, agent, group#member]
+    define viewer: [user, user:*, agent, group#member, group#active]
+    define related: [document#viewer]
     define can_read: viewer but not blocked
 `;
 const t = (user: string, relation: string, object: string) => ({ user, relation, object });
@@ -135,6 +138,21 @@ describe.each(places)('an answer for an audience, on $name', ({ there, real }) =
         expect(await found([entry])).toEqual([]);
         expect(await found(['user:bob', entry])).toEqual([]);
       }
+    });
+
+    it('tells nothing of a document that may not be read, by the people who may', async () => {
+      const readers = ['document:bobs#viewer', 'document:nowhere#viewer', 'document:bobs'];
+      for (const entry of [...readers, 'document:bobs#can_read', 'document:bobs#blocked']) {
+        expect(await answer([entry])).toMatchObject({ results: [], complete: true });
+        expect(await found(['user:bob', entry])).toEqual([]);
+      }
+    });
+
+    it('and would tell, were a document’s readers an audience', async () => {
+      const members = membersBy(modelFromDsl(dsl), 'nothing', service.write.relationships);
+      const path = { ...service.read, members };
+      expect(await found(['document:bobs#viewer'], 'anne', path)).toEqual(['all', 'public']);
+      expect(await found(['document:nowhere#viewer'], 'anne', path)).toEqual([]);
     });
 
     it('is empty for more people than can be asked about, and says why', async () => {

@@ -20,20 +20,33 @@ type team
   relations
     define group: [group]
     define member: member from group
+type document
+  relations
+    define viewer: [user, group#member, group#active, group#both, group#visitor, team#member, document#viewer]
 condition in_time(current_time: timestamp, until: timestamp) {
   current_time < until
 }`);
 const t = (user: string, relation: string, object: string): Tuple => ({ user, relation, object });
 
-async function membersOf(entry: string, ...tuples: readonly Tuple[]) {
+/** What an entry stands for, and how many relationships were read to tell. */
+async function reading(entry: string, tuples: readonly Tuple[], guardedType = 'document') {
   const read: string[] = [];
-  const found = await membersBy(model, {
-    async ofObject(_, object) {
-      read.push(object);
-      return tuples.filter((tuple) => tuple.object === object);
+  let count = 0;
+  const members = membersBy(model, guardedType, {
+    async ofRelation(_, { object, relation }, limit) {
+      read.push(`${object}#${relation}`);
+      const found = tuples.filter((tuple) => tuple.object === object && tuple.relation === relation);
+      count += Math.min(found.length, limit);
+      return found.slice(0, limit);
     },
-  }).of('default', entry);
+  });
+  const found = await members.of('default', entry, new AbortController().signal);
   expect(read.length).toBe(new Set(read).size);
+  return { found, read, count };
+}
+
+async function membersOf(entry: string, ...tuples: readonly Tuple[]) {
+  const { found } = await reading(entry, tuples);
   return found.kind === 'people' ? { ...found, people: found.people.toSorted() } : found;
 }
 const people = (names: readonly string[], exact = true) => ({ kind: 'people', people: names, exact });
@@ -97,6 +110,22 @@ describe('an entry of an audience is refused', () => {
     },
   );
 
+  it('as nobody, and nothing is read, where the model gives it no rights', async () => {
+    for (const entry of ['group:a#banned', 'group:a#owner', 'team:x#group', 'team:x']) {
+      const tuples = [t('user:anne', 'banned', 'group:a'), t('user:anne', 'owner', 'group:a')];
+      expect(await reading(entry, tuples)).toMatchObject({ found: { kind: 'nobody' }, read: [] });
+    }
+  });
+
+  it('as nobody, and nothing is read, where it is a document or its readers: else it would tell who they are', async () => {
+    const secret = [t('user:bob', 'viewer', 'document:merger')];
+    for (const entry of ['document:merger#viewer', 'document:none#viewer', 'document:merger']) {
+      expect(await reading(entry, secret)).toMatchObject({ found: { kind: 'nobody' }, read: [] });
+    }
+    const told = await reading('document:merger#viewer', secret, 'something else');
+    expect(told.found).toEqual(people(['user:bob']));
+  });
+
   it('as too many, where everyone is in it', async () => {
     expect(await membersOf('user:*')).toEqual({ kind: 'too_many' });
     const everyone = t('user:*', 'member', 'group:b');
@@ -113,4 +142,32 @@ describe('an entry of an audience is refused', () => {
     const chain = Array.from({ length: 120 }, (_, i) => t(`group:g${i + 1}#member`, 'member', `group:g${i}`));
     expect(await membersOf('group:g0#member', ...chain)).toEqual({ kind: 'too_many' });
   });
+
+  it('as too many without reading all of it; what else there is of it neither counts nor is read', async () => {
+    const many = (relation: string, object = 'group:a') =>
+      Array.from({ length: 3_000 }, (_, i) => t(`user:p${i}`, relation, object));
+    const crowd = await reading('group:a#member', many('member'));
+    expect(crowd.found).toEqual({ kind: 'too_many' });
+    expect(crowd.count).toBeLessThan(500);
+    const nested = [t('group:b#member', 'member', 'group:a'), ...many('member', 'group:b')];
+    expect((await reading('group:a#member', nested)).found).toEqual({ kind: 'too_many' });
+    const few = await reading('group:a#member', [t('user:anne', 'member', 'group:a'), ...many('banned')]);
+    expect(few.found).toEqual(people(['user:anne']));
+    expect(few.count).toBe(1);
+  });
+});
+
+it('what an entry stands for is read no further once the request is given up', async () => {
+  const leaving = new AbortController();
+  let reads = 0;
+  const members = membersBy(model, 'document', {
+    async ofRelation(_, { object }, __, signal) {
+      signal.throwIfAborted();
+      reads += 1;
+      if (reads === 2) leaving.abort();
+      return [t(`${object}x#member`, 'member', object)];
+    },
+  });
+  await expect(members.of('default', 'group:g#member', leaving.signal)).rejects.toThrow(/abort/);
+  expect(reads).toBe(2);
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { membersBy } from '../../src/audience/members.ts';
 import { Evaluator } from '../../src/evaluator/evaluator.ts';
-import type { Model } from '../../src/evaluator/model.ts';
+import { type Model, modelFromJson } from '../../src/evaluator/model.ts';
 import { typeOf } from '../../src/evaluator/subject.ts';
 import { TupleGraph } from '../../src/evaluator/tuple-graph.ts';
 import type { Membership } from '../../src/ports/members.ts';
@@ -37,11 +37,13 @@ async function compareWorld(world: World, told: readonly Tuple[], found: Found):
   const graph = new TupleGraph();
   for (const tuple of tuples) graph.add(tuple);
   const evaluator = new Evaluator(model, graph, { context });
-  const members = membersBy(model, {
-    ofObject: async (_, object) => told.filter((tuple) => tuple.object === object),
+  const members = membersBy(withRoom(model), 'room', {
+    ofRelation: async (_, { object, relation }) =>
+      told.filter((tuple) => tuple.object === object && tuple.relation === relation),
   });
+  const never = new AbortController().signal;
   for (const [object, relation] of groupsOf(model, tuples)) {
-    const membership = await members.of('any', `${object}#${relation}`);
+    const membership = await members.of('any', `${object}#${relation}`, never);
     found.groups += 1;
     for (const user of readersOf(model)) {
       const { kind } = evaluator.check({ user, relation, object });
@@ -62,6 +64,22 @@ async function compareWorld(world: World, told: readonly Tuple[], found: Found):
 /** Of too many, everyone may be one. */
 function isListed(membership: Membership, user: string): boolean {
   return membership.kind === 'too_many' || (membership.kind === 'people' && membership.people.includes(user));
+}
+
+/** The model with something that every userset may be given, for of others nobody is an audience. */
+function withRoom({ json, relations }: Model): Model {
+  const usersets = relations
+    .filter(({ isTupleset }) => !isTupleset)
+    .map(({ type, name }) => ({ type, relation: name }));
+  const [any] = json.type_definitions;
+  const room = {
+    type: 'room',
+    relations: { open: { this: {} } },
+    metadata: {
+      relations: { open: { directly_related_user_types: [{ type: any?.type ?? '' }, ...usersets] } },
+    },
+  };
+  return modelFromJson({ ...json, type_definitions: [...json.type_definitions, room] });
 }
 
 function groupsOf({ relations }: Model, tuples: readonly Tuple[]): readonly (readonly [string, string])[] {

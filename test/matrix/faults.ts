@@ -130,7 +130,7 @@ export const faults: Readonly<Record<string, Fault>> = {
   'a group is who is in it in another tenant': {
     found: 'LEAK',
     parts: ({ service: { read } }) => ({
-      members: { of: (tenant, entry) => read.members.of(other(tenant), entry) },
+      members: { of: (tenant, ...asked) => read.members.of(other(tenant), ...asked) },
     }),
   },
   'the engine answers for another tenant': {

@@ -48,6 +48,6 @@ function entryOf(random: Random): string {
   if (kind < 0.4) return pick(people, random);
   if (kind < 0.5) return pick(agentUsers, random);
   if (kind < 0.85) return pick(members, random);
-  if (kind < 0.91) return `${pick(folders, random)}#viewer`;
+  if (kind < 0.91) return `${pick([...folders, ...documents.map((id) => `document:${id}`)], random)}#viewer`;
   return pick(['group:nowhere#member', `${CROWD}#member`, `${CROWD}#member`], random);
 }

@@ -35,9 +35,10 @@ export class Rights {
     return holders.has(user) || (user.startsWith('user:') && holders.has(EVERYONE));
   }
 
-  /** Whom `group:staff#member` stands for, or anyone by name. */
+  /** Whom `group:staff#member` stands for, or anyone by name; nobody, who a folder or a document is shared with. */
   everyoneOf(entry: string): ReadonlySet<string> | 'everyone' {
     if (!entry.includes('#')) return new Set([entry]);
+    if (!entry.endsWith('#member')) return new Set();
     const holders = this.#of(entry);
     return holders.has(EVERYONE) ? 'everyone' : holders;
   }

@@ -99,7 +99,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
       chains: (tenant, claims) => permissions.reasons.chains(tenant, claims),
     },
     decisions: postgresDecisions(database),
-    members: membersBy(model, relationships),
+    members: membersBy(model, config.guarded.type, relationships),
   };
   const streams = openSessionStreams(
     read,

@@ -35,8 +35,8 @@ export type OpenFgaClient = {
   /** One JSON a line, as the server finds them. It stops at its deadline, without a word: what is there holds. */
   listObjects(store: EngineStore, request: ListRequest, signal?: AbortSignal): Promise<string>;
   read(storeId: string, filter: ReadFilter, signal?: AbortSignal): Promise<Tuple[]>;
-  /** Every tuple, each page when it is asked for. */
-  readPages(storeId: string): AsyncIterable<Tuple[]>;
+  /** Each page when it is asked for; without a filter, of every tuple. */
+  readPages(storeId: string, filter?: ReadFilter, signal?: AbortSignal): AsyncIterable<Tuple[]>;
   /** At or after `since` by the server's clock. */
   readChanges(storeId: string, since?: string, signal?: AbortSignal): Promise<FeedEntry[]>;
   /** All or nothing. */
@@ -111,7 +111,8 @@ export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
 
     read: (storeId, filter, signal) => pages((token) => readPage(storeId, filter, token, signal)),
 
-    readPages: (storeId) => eachPage((token) => readPage(storeId, {}, token)),
+    readPages: (storeId, filter = {}, signal) =>
+      eachPage((token) => readPage(storeId, filter, token, signal)),
 
     readChanges: (storeId, since, signal) =>
       pages((token) =>

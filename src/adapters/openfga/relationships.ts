@@ -59,6 +59,16 @@ export function openFgaRelationships(
       return orNoStore(storeId, await client.read(storeId, { object }));
     },
 
+    async ofRelation(tenant, { object, relation }, limit, signal) {
+      const { storeId } = await stores.of(tenant);
+      const found: Tuple[] = [];
+      for await (const page of client.readPages(storeId, { object, relation }, signal)) {
+        found.push(...page.slice(0, limit - found.length));
+        if (found.length === limit) break;
+      }
+      return orNoStore(storeId, found);
+    },
+
     async mentioning(tenant, object) {
       const store = await stores.of(tenant);
       const type = object.slice(0, object.indexOf(':'));

@@ -42,6 +42,15 @@ export function postgresRelationships(
       return rows.map(toTuple);
     },
 
+    async ofRelation(tenant, { object, relation }, limit, signal) {
+      signal.throwIfAborted();
+      const { rows } = await database.query<TupleRow>(
+        `${selectTuples} WHERE tenant = $1 AND object = $2 AND relation = $3 LIMIT $4`,
+        [tenant, object, relation, limit],
+      );
+      return rows.map(toTuple);
+    },
+
     async mentioning(tenant, object) {
       const { rows } = await database.query<TupleRow>(
         `${selectTuples} WHERE tenant = $1 AND split_part("user", '#', 1) = $2`,

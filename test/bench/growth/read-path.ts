@@ -47,7 +47,7 @@ export async function openReadPath({ database, embeddings }: Collection, model: 
       chains: (tenant, claims) => permissions.reasons.chains(tenant, claims),
     },
     decisions: postgresDecisions(database),
-    members: membersBy(model, relationships),
+    members: membersBy(model, guarded.type, relationships),
   };
   return {
     permissions,

@@ -179,6 +179,25 @@ describe.each(engines)('the engine: $name', ({ open, there }) => {
       expect(await parts.relationships.mentioning('default', `group:${randomUUID()}`)).toEqual([]);
     });
 
+    it('gives as many tuples of one relation as are asked for, and none once that is given up', async () => {
+      const [document, empty] = [newDocument(), newDocument()];
+      const viewers = Array.from({ length: 230 }, (_, i) => tuple(`user:u${i}`, 'viewer', document));
+      const blocked = [tuple('user:bob', 'blocked', document)];
+      for (let i = 0; i < 230; i += 99) await write({ writes: [...viewers.slice(i, i + 99), ...blocked] });
+      const of = (object: string, relation: string, limit: number, signal = AbortSignal.timeout(5_000)) =>
+        parts.relationships.ofRelation('default', { object, relation }, limit, signal);
+      const all = await of(document, 'viewer', 300);
+      expect(all.map(keyOf).toSorted()).toEqual(viewers.map(keyOf).toSorted());
+      for (const limit of [1, 100, 150, 201]) {
+        const some = await of(document, 'viewer', limit);
+        expect(new Set(some.map(keyOf)).size).toBe(limit);
+        expect(some.every(({ relation }) => relation === 'viewer')).toBe(true);
+      }
+      expect(await of(document, 'blocked', 1)).toEqual(blocked);
+      expect(await of(empty, 'viewer', 1)).toEqual([]);
+      await expect(of(document, 'viewer', 1, AbortSignal.abort())).rejects.toThrow(/abort|gave it up/);
+    });
+
     it('gives all of more tuples than a page of any server holds', async () => {
       const document = newDocument();
       const many = Array.from({ length: 230 }, (_, i) => tuple(`user:u${i}`, 'viewer', document));
