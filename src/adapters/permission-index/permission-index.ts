@@ -11,9 +11,11 @@ import { DocumentSet } from '../../types/document-set.ts';
 import { applyChanges, readInto } from '../../types/tuple-copy.ts';
 import { eachUpToDate } from '../../types/up-to-date.ts';
 
-/** Bytes of bitmaps and ways that are kept for a tenant until its version moves. */
+/** Bytes of bitmaps, and as many of ways, that are kept for a tenant until its version moves. */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 const BYTES_A_STEP = 100;
+/** Of one that is kept, beside its name and what it holds: anyone can name readers who may find nothing. */
+const BYTES_AN_ENTRY = 200;
 /** Of the ways of one reader: whoever has more is asked about whole. */
 const MAX_WAY_STEPS = 200_000;
 
@@ -30,6 +32,7 @@ export type Held = {
   /** By reader, as of `version`: made when they are first asked for. */
   readonly ways: Map<string, Ways>;
   keptBytes: number;
+  waysBytes: number;
 };
 
 export type InMemoryIndex = PermissionIndex & {
@@ -61,7 +64,7 @@ export function permissionIndex(
     reasons: {
       chains(tenant, claims) {
         const state = last.get(tenant);
-        return claims.map(({ user, object }) => state && waysOf(state, user).to(object));
+        return claims.map(({ user, object }) => state && waysOf(state, user)?.to(object));
       },
       size: (tenant, user) => last.get(tenant)?.kept.get(user)?.documents.size,
     },
@@ -105,6 +108,7 @@ async function load(plan: Plan, log: TupleLog & DocumentLog, tenant: string): Pr
     kept: new Map(),
     ways: new Map(),
     keptBytes: 0,
+    waysBytes: 0,
   };
   for await (const page of log.documentPages(tenant)) takeDocuments(held, page);
   return catchUp(plan, log, tenant, held);
@@ -147,11 +151,12 @@ function findableBy({ graph, documents }: Held, reader: string, maxSteps: number
   return { documents: set, chunks: documents.chunksOf(set) };
 }
 
-function waysOf(held: Held, reader: string): Ways {
+/** Where there is no room left none are made: thrown away for others, they would all be made again by each request. */
+function waysOf(held: Held, reader: string): Ways | undefined {
   const known = held.ways.get(reader);
-  if (known !== undefined) return known;
+  if (known !== undefined || held.waysBytes >= MAX_KEPT_BYTES) return known;
   const ways = new Ways(held.graph, reader, MAX_WAY_STEPS);
-  makeRoom(held, ways.size * BYTES_A_STEP);
+  held.waysBytes += entryBytes(reader) + ways.size * BYTES_A_STEP;
   held.ways.set(reader, ways);
   return ways;
 }
@@ -161,18 +166,24 @@ function keptOr(held: Held, name: string, find: () => Findable): Findable {
   const found = find();
   // As for one reader, who is all of them.
   if (held.kept.has(name)) return found;
-  makeRoom(held, found?.documents.bits.length ?? 0);
+  const bytes = entryBytes(name) + (found?.documents.bits.length ?? 0);
+  if (held.keptBytes + bytes > MAX_KEPT_BYTES) forgetBitmaps(held);
+  held.keptBytes += bytes;
   held.kept.set(name, found);
   return found;
 }
 
-function makeRoom(held: Held, bytes: number): void {
-  if (held.keptBytes + bytes > MAX_KEPT_BYTES) forgetKept(held);
-  held.keptBytes += bytes;
+function entryBytes(name: string): number {
+  return 2 * name.length + BYTES_AN_ENTRY;
+}
+
+function forgetBitmaps(held: Held): void {
+  held.kept.clear();
+  held.keptBytes = 0;
 }
 
 function forgetKept(held: Held): void {
-  held.kept.clear();
+  forgetBitmaps(held);
   held.ways.clear();
-  held.keptBytes = 0;
+  held.waysBytes = 0;
 }
