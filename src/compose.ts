@@ -28,7 +28,7 @@ import type { Exchange } from './delegation/exchange.ts';
 import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
 import { type Gates, openGates } from './limits/gate.ts';
-import { limitedIdentity } from './limits/limited-identity.ts';
+import { limitedIdentity, limitedTokens } from './limits/limited-identity.ts';
 import { measuredEmbeddings } from './metrics/measured.ts';
 import { measuredEngine } from './metrics/measured-engine.ts';
 import { measuredRead, measuredWrite } from './metrics/measured-paths.ts';
@@ -114,9 +114,11 @@ export async function openService(config: Config, onError: (error: unknown) => v
     const sources = postgresSources(database);
     const tokens = await chooseTokens(config, postgresUsedProofs(database));
     const revocations = postgresRevocations(database);
-    // Who asks too often costs no look-up.
-    const limited = limitedIdentity(tokens.identity, config.rateLimitPerMinute);
-    const known = knownAgents(unrevoked(limited, revocations), agents);
+    const perMinute = config.rateLimitPerMinute;
+    // A token is counted before it is looked up: a flood of one costs no look-ups. Its principal after that: who has one that was
+    // revoked uses up nothing of whom it was stolen from.
+    const current = unrevoked(limitedTokens(tokens.identity, perMinute), revocations);
+    const known = knownAgents(limitedIdentity(current, perMinute), agents);
     const found = unprotected(config).map((problem) => `WARNING: ${problem}`);
     if (config.database === undefined) {
       await useEmbeddingSpace(database, embeddings);

@@ -11,6 +11,15 @@ const WRITER_FACTOR = 20;
  * copy of the service has counts of its own, so n copies let n times as many through.
  */
 export function limitedIdentity(identity: Identity, perMinute: number): Identity {
+  return limited(identity, perMinute, ({ principal }) => keyOf(principal));
+}
+
+/** Counts as many for each token: before it is known whether it was revoked, whoever presents it is not yet the principal. */
+export function limitedTokens(identity: Identity, perMinute: number): Identity {
+  return limited(identity, perMinute, ({ token }) => token.hash);
+}
+
+function limited(identity: Identity, perMinute: number, nameOf: (of: Credentials) => string): Identity {
   const readers = new RateLimiterMemory({ points: perMinute, duration: 60 });
   const writers = new RateLimiterMemory({ points: perMinute * WRITER_FACTOR, duration: 60 });
   return {
@@ -18,7 +27,7 @@ export function limitedIdentity(identity: Identity, perMinute: number): Identity
       const credentials = await identity.verify(presented);
       const limiter = mayWrite(credentials) ? writers : readers;
       try {
-        await limiter.consume(keyOf(credentials.principal));
+        await limiter.consume(nameOf(credentials));
       } catch (refusal) {
         if (!(refusal instanceof RateLimiterRes)) throw refusal;
         const seconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
