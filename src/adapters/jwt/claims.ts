@@ -11,6 +11,7 @@ import {
 } from '../../types/principal.ts';
 import { sourceId } from '../../types/source.ts';
 import { engineUser } from './engine-user.ts';
+import { machineIn } from './machine.ts';
 import { refused } from './refusal.ts';
 import type { TrustedIssuer } from './trusted-issuer.ts';
 
@@ -126,11 +127,11 @@ function tenantOf({ tenant }: Claims, { tenants }: TrustedIssuer): string {
   return named;
 }
 
-/** RFC 9068, section 2.2: a client that asks for itself is its own subject. It is an agent, and nobody's person. */
 function subjectOf(payload: Payload, read: Claims, trusted: TrustedIssuer): string {
-  return read.sub === read.client_id
-    ? engineUser('agent', read.sub, trusted.namespace)
-    : engineUser('user', personIn(payload, read, trusted), trusted.namespace);
+  const machine = machineIn(payload);
+  return machine === undefined
+    ? engineUser('user', personIn(payload, read, trusted), trusted.namespace)
+    : engineUser('agent', machine, trusted.namespace);
 }
 
 /** An address that nobody has checked may be another's. */
