@@ -69,6 +69,9 @@ export async function startIssuer() {
     answers(path: string, answer: unknown) {
       routes.set(path, answer);
     },
+    withdraws(path: string) {
+      routes.delete(path);
+    },
     redirects(from: string, to: string) {
       redirects.set(from, to);
     },

@@ -128,6 +128,37 @@ describe('an OIDC issuer', () => {
     await expect(identity.verify(token)).resolves.toBeDefined();
   });
 
+  it.each([
+    ['someone else', { issuer: 'https://someone-else.example.com' }],
+    ['keys that anyone could swap', { jwks_uri: 'http://login.example.com/keys' }],
+  ])('whose discovery names %s is not asked again by each token either', async (_, mistake) => {
+    const identity = start();
+    const token = await tokenOf(key);
+    issuer.discovers(mistake);
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      await expect(identity.verify(token)).rejects.toMatchObject(unreadable);
+    }
+    expect(issuer.requests).toEqual(['/.well-known/openid-configuration']);
+  });
+
+  it('may move its keys: they are found where it says, once the old ones are too old', async () => {
+    const identity = start();
+    await identity.verify(await tokenOf(key));
+    issuer.discovers({ jwks_uri: `${issuer.url}/moved` });
+    issuer.answers('/moved', { keys: [key.jwk] });
+    issuer.withdraws('/keys');
+    // A token of an unknown key does not take away the keys that are held.
+    vi.setSystemTime(Date.now() + 31_000);
+    const unknown = await signingKey('unknown');
+    await expect(identity.verify(await tokenOf(unknown))).rejects.toMatchObject(unreadable);
+    await expect(identity.verify(await tokenOf(key))).resolves.toBeDefined();
+    vi.setSystemTime(Date.now() + 601_000);
+    await expect(identity.verify(await tokenOf(key))).rejects.toMatchObject(unreadable);
+    laterOn();
+    await expect(identity.verify(await tokenOf(key))).resolves.toBeDefined();
+    expect(issuer.requests.slice(-2)).toEqual(['/.well-known/openid-configuration', '/moved']);
+  });
+
   it('is asked for its keys once in half a minute, however many unknown ones are named at once', async () => {
     const identity = start();
     await identity.verify(await tokenOf(key));

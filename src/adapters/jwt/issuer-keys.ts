@@ -14,12 +14,13 @@ const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(
 
 /**
  * An issuer's keys. They are found by discovery when the first token comes, kept for ten minutes and read again for an
- * unknown key, at most every 30 seconds (jose's defaults), so a flood of made-up tokens is no flood at the issuer.
+ * unknown key, at most every 30 seconds (jose's defaults), so a flood of made-up tokens is no flood at the issuer. Where they can no
+ * longer be read, they are looked for by discovery again.
  */
 export function issuerKeys(issuer: string): JWTVerifyGetKey {
   const read = politely();
-  let discovered: Promise<JWTVerifyGetKey> | undefined;
-  const keys = (): Promise<JWTVerifyGetKey> => {
+  let discovered: Promise<Keys> | undefined;
+  const keys = (): Promise<Keys> => {
     discovered ??= discover(issuer, read).catch((error: unknown) => {
       discovered = undefined;
       throw error;
@@ -27,10 +28,14 @@ export function issuerKeys(issuer: string): JWTVerifyGetKey {
     return discovered;
   };
   return async (header, token) => {
+    const found = keys();
+    let held: Keys | undefined;
     try {
-      const key = await keys();
-      return await key(header, token);
+      held = await found;
+      return await held(header, token);
     } catch (error) {
+      // Too old to be used, and not to be read again where they were: the issuer may have moved them.
+      if (held?.fresh === false && discovered === found) discovered = undefined;
       if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
         throw error;
       }
@@ -43,36 +48,39 @@ export function issuerKeys(issuer: string): JWTVerifyGetKey {
   };
 }
 
+type Keys = ReturnType<typeof createRemoteJWKSet>;
+
 /** OpenID Connect Discovery 1.0, section 4. */
-async function discover(issuer: string, read: Read): Promise<JWTVerifyGetKey> {
+async function discover(issuer: string, read: Read): Promise<Keys> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const found = await read(url, discovery, AbortSignal.timeout(TIMEOUT_MS));
-  if (found.issuer !== issuer) {
-    throw new Error(`${url} speaks for the issuer ${found.issuer}, not for ${issuer}`);
-  }
-  if (!isSafeUrl(found.jwks_uri)) {
-    throw new Error(`${url} names keys that are not under https: ${found.jwks_uri}`);
-  }
-  const keys = createRemoteJWKSet(new URL(found.jwks_uri), {
+  const addressOfKeys = (document: unknown) => {
+    const { issuer: named, jwks_uri } = discovery.parse(document);
+    if (named !== issuer) throw new Error(`${url} speaks for the issuer ${named}, not for ${issuer}`);
+    if (!isSafeUrl(jwks_uri)) throw new Error(`${url} names keys that are not under https: ${jwks_uri}`);
+    return jwks_uri;
+  };
+  const address = await read(url, addressOfKeys, AbortSignal.timeout(TIMEOUT_MS));
+  const keys = createRemoteJWKSet(new URL(address), {
     timeoutDuration: TIMEOUT_MS,
-    [customFetch]: async (address, { signal }) => Response.json(await read(address, keySet, signal)),
+    [customFetch]: async (of, { signal }) =>
+      Response.json(await read(of, (document) => keySet.parse(document), signal)),
   });
   // Counts as discovered once the keys could be read; an address that leads nowhere is looked up again.
   await keys.reload();
   return keys;
 }
 
-type Read = <T>(url: string, shape: z.ZodType<T>, signal: AbortSignal) => Promise<T>;
+type Read = <T>(url: string, parse: (document: unknown) => T, signal: AbortSignal) => Promise<T>;
 
-/** Reads JSON, of a size that one can keep; after a failure not at once again. */
+/** Reads JSON, of a size that one can keep; after a failure, or what can't be used, not at once again. */
 function politely(): Read {
   let failed: { readonly until: number; readonly error: unknown } | undefined;
-  return async (url, shape, signal) => {
+  return async (url, parse, signal) => {
     if (failed !== undefined && Date.now() < failed.until) throw failed.error;
     try {
       const response = await fetch(url, { redirect: 'error', signal });
       if (response.status !== 200) throw new Error(`${url} answered ${response.status}`);
-      return shape.parse(JSON.parse(await textOf(response, url)));
+      return parse(JSON.parse(await textOf(response, url)));
     } catch (error) {
       failed = { until: Date.now() + AFTER_FAILURE_MS, error };
       throw error;
