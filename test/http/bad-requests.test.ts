@@ -131,14 +131,18 @@ describe('the rest of HTTP', () => {
     },
   );
 
-  it('a body above 10 MiB is 413, before its token is looked at', async () => {
-    const json = { query: 'x'.repeat(10 * 1024 * 1024) };
-    expect(problemOf(await http.send('POST', '/v1/retrieve', { token: tokens.anne, json }))).toEqual(
-      aProblem(413, 'too_large', /10 MiB/),
-    );
-    expect(problemOf(await http.send('PUT', '/v1/documents/big', { token: tokens.ingest, json }))).toEqual(
-      aProblem(413, 'too_large', /10 MiB/),
-    );
+  it.each([
+    ['PUT', '/v1/documents/big', 10 * 1024, /10 MiB/],
+    ['POST', '/v1/relationships', 10 * 1024, /10 MiB/],
+    ['POST', '/v1/retrieve', 256, /256 KiB/],
+    ['POST', '/v1/sessions', 256, /256 KiB/],
+    ['POST', '/v1/revocations', 256, /256 KiB/],
+    ['PUT', '/v1/agents/big', 256, /256 KiB/],
+    ['PATCH', '/v1/sources/big', 256, /256 KiB/],
+  ] as const)('a body that is too large is 413, without a token: %s %s', async (method, path, kib, limit) => {
+    const of = (bytes: number) => http.send(method, path, { json: 'x'.repeat(bytes - 2) });
+    expect(problemOf(await of(kib * 1_024 + 1))).toEqual(aProblem(413, 'too_large', limit));
+    expect((await of(kib * 1_024)).status).toBe(401);
   });
 
   it.each([

@@ -38,7 +38,11 @@ export function toProblem(error: FastifyError | ClearanceError, request: Fastify
       );
     return error;
   }
-  if (error.statusCode === 413) return new ClearanceError('too_large', 'The body has more than 10 MiB.');
+  if (error.statusCode === 413) {
+    const kib = request.routeOptions.bodyLimit / 1_024;
+    const limit = kib < 1_024 ? `${kib} KiB` : `${kib / 1_024} MiB`;
+    return new ClearanceError('too_large', `The body has more than ${limit}.`);
+  }
   if (error.statusCode === 415) {
     return new ClearanceError(
       'unsupported_media_type',

@@ -17,7 +17,7 @@ import type { ReadPath } from '../../retrieve/retrieve.ts';
 import type { SessionStreams } from '../../retrieve/session-streams.ts';
 import type { Revoking } from '../../revocation/revoke.ts';
 import { ClearanceError } from '../../types/errors.ts';
-import { addJsonParser } from './body.ts';
+import { addJsonParser, endSlowBodies } from './body.ts';
 import { gated } from './gated.ts';
 import { observe, routeOf } from './observed.ts';
 import { sendProblem, toProblem } from './problem.ts';
@@ -49,7 +49,8 @@ export type HttpParts = {
   readonly meter?: Meter;
 };
 
-const BODY_LIMIT = 10 * 1024 * 1024;
+/** Of what says for itself that it takes more: documents and relationships. */
+const BODY_LIMIT = 256 * 1024;
 /** Characters of a path parameter: all that Node takes as a request's head, for what an id may be is said elsewhere. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 
@@ -86,6 +87,7 @@ export async function httpServer(
   );
   if (meter !== undefined) observe(app, meter);
   endConnections(app);
+  endSlowBodies(app);
   addJsonParser(app);
 
   await app.register(swagger, {

@@ -6,6 +6,7 @@ import { writerOf } from '../../../../ingest/writer.ts';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import type { Presented } from '../../../types/presented.ts';
+import { WRITE_LIMIT } from '../body.ts';
 import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
@@ -22,6 +23,7 @@ export function documentRoutes(
   app.put<ById>(
     '/v1/documents/:id',
     {
+      bodyLimit: WRITE_LIMIT,
       schema: {
         summary: 'Writes a document and, where given, the whole set of its relationships',
         body: documentBody,

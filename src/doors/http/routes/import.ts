@@ -9,7 +9,7 @@ import type { ReadPath } from '../../../retrieve/retrieve.ts';
 import type { Revoking } from '../../../revocation/revoke.ts';
 import { requireStillValid } from '../../../revocation/unrevoked.ts';
 import { ClearanceError, describeError } from '../../../types/errors.ts';
-import { addNdjsonParser } from '../body.ts';
+import { addNdjsonParser, notIdle } from '../body.ts';
 import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
@@ -38,7 +38,9 @@ export function importRoutes(
       if (!(body instanceof Readable)) {
         throw new ClearanceError('unsupported_media_type', 'Send an import as application/x-ndjson.');
       }
-      const outcomes = importDocuments(write, as, body, mayGoOn);
+      const outcomes = importDocuments(write, as, notIdle(body), mayGoOn);
+      // Of what ended early nothing more is read.
+      reply.raw.once('finish', () => body.destroy());
       return reply
         .type('application/x-ndjson')
         .send(Readable.from(asNdjson(outcomes, (error) => request.log.error(describeError(error)))));

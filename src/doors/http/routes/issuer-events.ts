@@ -16,7 +16,7 @@ export function issuerEventRoutes(app: FastifyInstance, events: SecurityEvents, 
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(
       ['application/x-www-form-urlencoded', 'application/secevent+jwt'],
-      { parseAs: 'buffer', bodyLimit: BODY_LIMIT },
+      { parseAs: 'buffer' },
       (_request, body, done) =>
         done(null, Buffer.isBuffer(body) && isUtf8(body) ? body.toString('utf8') : ''),
     );
@@ -32,6 +32,7 @@ function backChannelLogout(app: FastifyInstance, events: SecurityEvents, revokin
   app.post<{ Body: string }>(
     '/oidc/backchannel-logout',
     {
+      bodyLimit: BODY_LIMIT,
       schema: {
         summary: 'Takes the logout token of an issuer: what it had issued to that login is revoked',
         consumes: ['application/x-www-form-urlencoded'],
@@ -65,6 +66,7 @@ function pushedEvents(app: FastifyInstance, events: SecurityEvents, revoking: Re
   app.post<{ Body: string }>(
     '/ssf/events',
     {
+      bodyLimit: BODY_LIMIT,
       schema: {
         summary:
           'Takes the security events of an issuer: of a revoked session, what it had issued to it is revoked too',

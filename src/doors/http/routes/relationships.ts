@@ -6,6 +6,7 @@ import { writeRelationships } from '../../../../ingest/write-relationships.ts';
 import { writerOf } from '../../../../ingest/writer.ts';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
+import { WRITE_LIMIT } from '../body.ts';
 import { presentedBy } from '../presented.ts';
 import { problem } from '../problem.ts';
 
@@ -16,6 +17,7 @@ export function relationshipRoutes(
   app.post<{ Body: RelationshipChanges }>(
     '/v1/relationships',
     {
+      bodyLimit: WRITE_LIMIT,
       schema: {
         summary: 'Writes and deletes relationships, all of them or none',
         body: relationshipChanges,
