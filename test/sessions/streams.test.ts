@@ -161,6 +161,12 @@ describe('a stream of a session', () => {
     expect((await listen(http.url, who.session, 'x')).status).toBe(401);
   });
 
+  it('is not opened by who asks for its head alone, who could not close it', async () => {
+    const { session, token } = await listener();
+    const answer = await http.send('HEAD', `/v1/sessions/${session}/events`, { token });
+    expect(answer.status).toBe(404);
+  });
+
   it('is one of ten at most, and a place is free again when it is closed', async () => {
     const who = await listener();
     const more = async () => {

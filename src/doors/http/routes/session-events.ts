@@ -16,6 +16,8 @@ export function sessionEventRoutes(app: FastifyInstance, streams: SessionStreams
   app.get<{ Params: { id: string } }>(
     '/v1/sessions/:id/events',
     {
+      // One that is asked for its head alone would stay open, with nobody to close it.
+      exposeHeadRoute: false,
       schema: {
         summary: 'Says unasked what of a conversation must be dropped, as server-sent events',
         produces: ['text/event-stream'],
