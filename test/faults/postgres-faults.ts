@@ -91,7 +91,10 @@ const readOnly: Fault = {
   expected: {
     ...gone,
     'read a document': anyPart,
+    'put a new document': anyPart,
+    'narrow its readers': anyPart,
     'delete a document': anyPart,
+    'change relationships': anyPart,
     // Which only reads, where nobody has written before it.
     readyz: `${unavailable} or 200`,
   },
