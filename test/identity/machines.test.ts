@@ -106,3 +106,46 @@ describe('a machine’s token that does not say which agent it is of is refused'
     });
   });
 });
+
+describe('what a token may do', () => {
+  async function scopesOf(claims: Record<string, unknown>): Promise<readonly string[]> {
+    const common = { iss: ISSUER, aud: 'clearance', exp: Math.floor(Date.now() / 1_000) + 60 };
+    const { scopes } = await identity.verify(await sign(key, { ...common, ...claims }));
+    return [...scopes];
+  }
+
+  it.each([
+    ['RFC 9068', { sub: 'anne', scope: 'openid retrieve' }],
+    ['Okta', { ...okta, scp: ['openid', 'retrieve'] }],
+    ['Entra, for a person', { sub: 'pairwise', azp: 'app', scp: 'User.Read retrieve' }],
+    ['Entra, for an application', entra],
+  ])('is read as %s has it', async (_, claims) => {
+    expect(await scopesOf(claims)).toEqual(['retrieve']);
+  });
+
+  it('is not read from roles of people, which mean other things elsewhere', async () => {
+    expect(await scopesOf({ sub: 'anne', roles: ['admin'] })).toEqual([]);
+  });
+
+  it.each([
+    { sub: 'anne', scope: 7 },
+    { sub: 'anne', scp: { retrieve: true } },
+    { ...entra, roles: [7] },
+  ])('is not guessed: %j', async (claims) => {
+    await expect(scopesOf(claims)).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('may be for some clients only, however these are named', async () => {
+    const keys = createLocalJWKSet({ keys: [key.jwk] });
+    const trusted = { ...onlyIssuer(ISSUER, 'clearance'), clients: new Set(['0oab0t']) };
+    const some = jwtIdentity([{ trusted, key: keys }]);
+    const common = { iss: ISSUER, aud: 'clearance', exp: Math.floor(Date.now() / 1_000) + 60 };
+    expect((await some.verify(await sign(key, { ...common, ...okta }))).principal.subject).toBe(
+      'agent:0oab0t',
+    );
+    for (const cid of ['other', undefined]) {
+      const token = await sign(key, { ...common, ...okta, sub: 'anne', uid: '00u1', cid });
+      await expect(some.verify(token)).rejects.toMatchObject({ code: 'unauthenticated' });
+    }
+  });
+});

@@ -17,6 +17,11 @@ import type { TrustedIssuer } from './trusted-issuer.ts';
 
 const name = z.string().min(1).max(200);
 
+/** In one text, as RFC 9068 has scopes, or as a list. */
+const words = z
+  .union([z.string(), z.array(z.string())])
+  .transform((said) => (typeof said === 'string' ? said.split(' ') : said));
+
 /** Present but unreadable is refused: it could not be revoked by it. */
 const identifier = z.string().min(1).max(1_000);
 
@@ -25,7 +30,9 @@ const claims = z.object({
   azp: name.optional(),
   client_id: name.optional(),
   email_verified: z.boolean().optional(),
-  scope: z.string().default(''),
+  scope: words.default([]),
+  /** Okta's and Entra's name of it. */
+  scp: words.default([]),
   source: sourceId.optional(),
   tenant: tenantName.optional(),
   jti: identifier.optional(),
@@ -46,15 +53,11 @@ export type Said = Omit<Credentials, 'expiresAt' | 'boundTo' | 'token'> & {
 /** What verified claims of an issuer say, as far as it may say it; anything they leave unclear is refused. */
 export function readClaims(payload: Payload, trusted: TrustedIssuer): Said {
   const read = parsed(claims, payload);
-  const { scope, source } = read;
-  requireClient(read, trusted);
+  const { source } = read;
+  requireClient(payload, read, trusted);
   const onlyActor = onlyActorOf(payload, trusted);
-  const granted = new Set(
-    scope
-      .split(' ')
-      .filter(isScope)
-      .filter((each) => trusted.scopes.has(each)),
-  );
+  const said = [...read.scope, ...read.scp, ...appRolesIn(payload)];
+  const granted = new Set(said.filter(isScope).filter((each) => trusted.scopes.has(each)));
   if (granted.has('ingest') && source === undefined && !granted.has('admin')) {
     throw refused('it has the scope "ingest" but no claim "source" that says whose documents it may write.');
   }
@@ -111,9 +114,19 @@ function nameOfAgent({ sub, iss }: Hop, { issuer, namespace }: TrustedIssuer): s
   return engineUser('agent', sub, namespace);
 }
 
-function requireClient({ azp, client_id }: Claims, { clients }: TrustedIssuer): void {
+/** What Entra lets an application do for itself. What others call roles, or what people's are, is none of our scopes. */
+function appRolesIn({ idtyp, roles }: Payload): readonly string[] {
+  return idtyp === 'app' && roles !== undefined ? parsed(words, roles, 'roles') : [];
+}
+
+/** Okta says `cid`, and an older Entra `appid`. */
+function requireClient(
+  { cid, appid }: Payload,
+  { azp, client_id }: Claims,
+  { clients }: TrustedIssuer,
+): void {
   if (clients === undefined) return;
-  const named = [azp, client_id].filter((client) => client !== undefined);
+  const named = [azp, client_id, cid, appid].filter((client) => typeof client === 'string');
   if (named.length === 0) throw refused('it does not say which client it was given to ("client_id", "azp").');
   if (!named.every((client) => clients.has(client)))
     throw refused('it was given to a client ("client_id", "azp") that may not ask here.');
