@@ -94,11 +94,16 @@ export function openSessionStreams(
 
   /** Of the tenant with the fewest sessions that are being asked about, the stream that has waited longest. */
   function nextDue(now: number): Stream | undefined {
-    const atWork = (stream: Stream) =>
-      [...asking.values()].filter(({ tenant }) => tenant === tenantOf(stream)).length;
-    const [next] = [...streams]
-      .filter((stream) => isDue(stream, now) && !asking.has(stream.about))
-      .toSorted((a, b) => atWork(a) - atWork(b) || (a.waitingSince ?? 0) - (b.waitingSince ?? 0));
+    const atWork = Map.groupBy(asking.values(), ({ tenant }) => tenant);
+    const before = (a: Stream, b: Stream) => {
+      const more = (atWork.get(tenantOf(a))?.length ?? 0) - (atWork.get(tenantOf(b))?.length ?? 0);
+      return more < 0 || (more === 0 && (a.waitingSince ?? 0) < (b.waitingSince ?? 0));
+    };
+    let next: Stream | undefined;
+    for (const stream of streams) {
+      if (!isDue(stream, now) || asking.has(stream.about)) continue;
+      if (next === undefined || before(stream, next)) next = stream;
+    }
     return next;
   }
 
