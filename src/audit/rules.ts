@@ -20,7 +20,7 @@ export type Rule = (context: {
 }) => {
   checkpoint?(signed: Signed<Checkpoint>): void;
   record?(checked: CheckedRecord): void;
-  /** May speak of records that were written after those that were shown. */
+  /** One that was added, which may speak of later records than were shown. Absent: as any checkpoint. */
   added?(signed: Signed<Checkpoint>): void;
   end?(): void;
 };
@@ -88,50 +88,49 @@ const signatures: Rule = ({ trusted, report }) => {
   };
 };
 
-const checkpointSignatures: Rule = ({ tenant, trusted, report }) => {
-  function checkpoint({ value, key, signature }: Signed<Checkpoint>): void {
+const checkpointSignatures: Rule = ({ tenant, trusted, report }) => ({
+  checkpoint({ value, key, signature }) {
     const problem = signatureProblem(trusted, 'checkpoint', hashOf(value), { key, signature });
     if (problem !== undefined) report(`checkpoint ${value.number} ${problem}`);
     if (value.tenant !== tenant) report(`checkpoint ${value.number} is of another tenant`);
-  }
-  return { checkpoint, added: checkpoint };
-};
+  },
+});
 
 /** Numbered, each naming the hash of the one before it; and none drops a segment, or takes one back. */
 const checkpointOrder: Rule = ({ report }) => {
   let before: Checkpoint | undefined;
   const over = new Map<string, Head>();
-  function checkpoint({ value }: Signed<Checkpoint>): void {
-    const name = `checkpoint ${value.number}`;
-    if (value.number !== (before?.number ?? 0) + 1)
-      report(`${name} stands where number ${(before?.number ?? 0) + 1} should be`);
-    if (value.previous !== (before === undefined ? null : hashOf(before)))
-      report(`${name} does not follow what is before it`);
-    const now = new Map([...value.open, ...value.closed].map((head) => [head.segment, head]));
-    for (const { segment, position } of before?.open ?? []) {
-      if ((now.get(segment)?.position ?? 0) < position) report(`${name} takes back segment ${segment}`);
-    }
-    for (const segment of now.keys()) if (over.has(segment)) report(`${name} goes on with a closed segment`);
-    for (const head of value.closed) over.set(head.segment, head);
-    for (const head of value.pruned?.segments ?? []) {
-      if (hashOf(over.get(head.segment) ?? null) !== hashOf(head))
-        report(`${name} takes away a segment that was not closed so`);
-    }
-    before = value;
-  }
-  return { checkpoint, added: checkpoint };
+  return {
+    checkpoint({ value }) {
+      const name = `checkpoint ${value.number}`;
+      if (value.number !== (before?.number ?? 0) + 1)
+        report(`${name} stands where number ${(before?.number ?? 0) + 1} should be`);
+      if (value.previous !== (before === undefined ? null : hashOf(before)))
+        report(`${name} does not follow what is before it`);
+      const now = new Map([...value.open, ...value.closed].map((head) => [head.segment, head]));
+      for (const { segment, position } of before?.open ?? []) {
+        if ((now.get(segment)?.position ?? 0) < position) report(`${name} takes back segment ${segment}`);
+      }
+      for (const segment of now.keys())
+        if (over.has(segment)) report(`${name} goes on with a closed segment`);
+      for (const head of value.closed) over.set(head.segment, head);
+      for (const head of value.pruned?.segments ?? []) {
+        if (hashOf(over.get(head.segment) ?? null) !== hashOf(head))
+          report(`${name} takes away a segment that was not closed so`);
+      }
+      before = value;
+    },
+  };
 };
 
 /** No record knows of a checkpoint that is gone. */
 const knownCheckpoints: Rule = ({ report }) => {
   let last = 0;
   let furthest: TrailRecord | undefined;
-  function checkpoint({ value }: Signed<Checkpoint>): void {
-    last = Math.max(last, value.number);
-  }
   return {
-    checkpoint,
-    added: checkpoint,
+    checkpoint({ value }) {
+      last = Math.max(last, value.number);
+    },
     record({ record }) {
       if (record.checkpoint > (furthest?.checkpoint ?? 0)) furthest = record;
     },

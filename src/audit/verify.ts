@@ -88,8 +88,15 @@ export class Verifier {
   /** One that was added while the records were read: of what it covers, some was not. */
   added({ value, key, signature }: FoundCheckpoint): void {
     const parsed = checkpoint.safeParse(value);
-    if (parsed.success) for (const rule of this.#rules) rule.added?.({ value: parsed.data, key, signature });
-    else this.report(`what stands as the last checkpoint is none: ${z.prettifyError(parsed.error)}`);
+    if (!parsed.success) {
+      this.report(`what stands as the last checkpoint is none: ${z.prettifyError(parsed.error)}`);
+      return;
+    }
+    const signed = { value: parsed.data, key, signature };
+    for (const rule of this.#rules) {
+      if (rule.added === undefined) rule.checkpoint?.(signed);
+      else rule.added(signed);
+    }
   }
 
   /** A pseudonym is fit for one name only. */
