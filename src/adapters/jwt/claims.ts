@@ -11,7 +11,7 @@ import {
 } from '../../types/principal.ts';
 import { sourceId } from '../../types/source.ts';
 import { engineUser } from './engine-user.ts';
-import { machineIn } from './machine.ts';
+import { clientsIn, machineIn } from './machine.ts';
 import { refused } from './refusal.ts';
 import type { TrustedIssuer } from './trusted-issuer.ts';
 
@@ -54,7 +54,7 @@ export type Said = Omit<Credentials, 'expiresAt' | 'boundTo' | 'token'> & {
 export function readClaims(payload: Payload, trusted: TrustedIssuer): Said {
   const read = parsed(claims, payload);
   const { source } = read;
-  requireClient(payload, read, trusted);
+  requireClient(payload, trusted);
   const onlyActor = onlyActorOf(payload, trusted);
   const said = [...read.scope, ...read.scp, ...appRolesIn(payload)];
   const granted = new Set(said.filter(isScope).filter((each) => trusted.scopes.has(each)));
@@ -119,14 +119,9 @@ function appRolesIn({ idtyp, roles }: Payload): readonly string[] {
   return idtyp === 'app' && roles !== undefined ? parsed(words, roles, 'roles') : [];
 }
 
-/** Okta says `cid`, and an older Entra `appid`. */
-function requireClient(
-  { cid, appid }: Payload,
-  { azp, client_id }: Claims,
-  { clients }: TrustedIssuer,
-): void {
+function requireClient(payload: Payload, { clients }: TrustedIssuer): void {
   if (clients === undefined) return;
-  const named = [azp, client_id, cid, appid].filter((client) => typeof client === 'string');
+  const named = [...clientsIn(payload)];
   if (named.length === 0) throw refused('it does not say which client it was given to ("client_id", "azp").');
   if (!named.every((client) => clients.has(client)))
     throw refused('it was given to a client ("client_id", "azp") that may not ask here.');

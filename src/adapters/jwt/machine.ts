@@ -7,15 +7,20 @@ const OF_A_LOGIN = ['auth_time', 'uid'];
 
 type Payload = Readonly<Record<string, unknown>>;
 
+/** Whom a token was given to: `cid` is Okta's name of it, and `appid` that of an older Entra. */
+export function clientsIn({ client_id, azp, cid, appid }: Payload): ReadonlySet<string> {
+  return new Set([client_id, azp, cid, appid].filter((client) => typeof client === 'string'));
+}
+
 /**
  * The client that asks for itself, which is an agent and nobody's person; undefined where the token is a person's. One that is
  * a machine's and does not say for certain which is refused: taken for a person it would pass by all that holds for agents.
  */
 export function machineIn(payload: Payload): string | undefined {
-  const { sub, client_id, azp, cid, appid, idtyp } = payload;
+  const { sub, client_id, idtyp } = payload;
   // RFC 9068, section 2.2.
   if (typeof client_id === 'string' && client_id === sub) return client_id;
-  const clients = new Set([client_id, azp, cid, appid].filter((client) => typeof client === 'string'));
+  const clients = clientsIn(payload);
   // As its own subject, in Auth0's form of it, or where Entra says so.
   const [machine] = [...clients].filter(
     (client) => sub === client || sub === `${client}@clients` || idtyp === 'app',
