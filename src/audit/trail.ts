@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { AuditLog, AuditRecord } from '../ports/audit.ts';
 import type { StoredRecord, TrailStore } from '../ports/audit-store.ts';
 import type { Head, TrailRecord } from '../types/audit-trail.ts';
@@ -40,7 +41,8 @@ export function openTrail(store: TrailStore, keys: AuditKeys, onError: (error: u
   function append(record: AuditRecord): Promise<void> {
     return new Promise((done, failed) => {
       waiting.push({ record, done, failed });
-      writing ??= writeAll();
+      // To make a record takes longer than to send what its caller asks the store beside it: that goes first.
+      writing ??= setImmediate().then(writeAll);
     });
   }
 

@@ -28,7 +28,7 @@ export function recordOf(subject: string, chain: readonly string[] = []): AuditR
   };
 }
 
-/** What one copy of the service writes, `at once` records at a time, and then ends. */
+/** What one copy of the service writes, one record and the next `atOnce - 1` together, by turns, and then ends. */
 export async function write(
   archive: MemoryArchive,
   keys: AuditKeys,
@@ -39,7 +39,9 @@ export async function write(
     throw error;
   });
   for (let i = 0; i < records.length; i += atOnce) {
-    await Promise.all(records.slice(i, i + atOnce).map((record) => trail.append(record)));
+    const [first, ...rest] = records.slice(i, i + atOnce);
+    if (first !== undefined) await trail.append(first);
+    await Promise.all(rest.map((record) => trail.append(record)));
   }
   await trail.close();
 }
