@@ -1,22 +1,16 @@
 import type { Agents } from '../ports/agents.ts';
-import type { Identity } from '../ports/identity.ts';
+import { type Identity, requiring } from '../ports/identity.ts';
 import { type Standing, standingOf } from '../types/agent.ts';
 import { ClearanceError } from '../types/errors.ts';
 import { agentsOf, type Principal } from '../types/principal.ts';
 
 /** Lets nobody in through an agent that is not known and in good standing, nor such an agent itself: here, where every door passes. */
 export function knownAgents(identity: Identity, agents: Agents): Identity {
-  return {
-    async verify(presented) {
-      const credentials = await identity.verify(presented);
-      await requireKnown(agents, credentials.principal);
-      return credentials;
-    },
-  };
+  return requiring(identity, ({ principal }) => requireKnown(agents, principal));
 }
 
 /** Throws `agent_not_allowed` unless every agent of the principal is known and in good standing now. */
-export async function requireKnown(agents: Pick<Agents, 'find'>, principal: Principal): Promise<void> {
+async function requireKnown(agents: Pick<Agents, 'find'>, principal: Principal): Promise<void> {
   const ids = agentsOf(principal);
   if (ids.length === 0) return;
   const known = new Map((await agents.find(principal.tenant, ids)).map((agent) => [agent.id, agent]));

@@ -1,24 +1,15 @@
-import type { Identity } from '../ports/identity.ts';
+import { type Identity, requiring } from '../ports/identity.ts';
 import type { Credentials } from '../types/principal.ts';
 import { type Delegations, requireMayAct } from './may-act.ts';
 
 /**
  * Lets nobody in through agents that may not act for them: what has been taken away since the token was given out counts from
- * the next request on.
+ * the next request on. Throws `delegation_not_allowed`.
  */
 export function delegatedIdentity(identity: Identity, delegations: Delegations): Identity {
-  return {
-    async verify(presented) {
-      const credentials = await identity.verify(presented);
-      await requireDelegated(delegations, credentials);
-      return credentials;
-    },
-  };
-}
-
-/** Throws `delegation_not_allowed` where the agents of a token act by delegation, and may not now. */
-export async function requireDelegated(delegations: Delegations, credentials: Credentials): Promise<void> {
-  if (isDelegation(credentials)) await requireMayAct(delegations, credentials.principal);
+  return requiring(identity, async (credentials) => {
+    if (isDelegation(credentials)) await requireMayAct(delegations, credentials.principal);
+  });
 }
 
 /**

@@ -37,6 +37,7 @@ function limited(identity: Identity, perMinute: number, nameOf: (of: Credentials
       }
       return credentials;
     },
+    requireStanding: (credentials) => identity.requireStanding(credentials),
   };
 }
 

@@ -12,7 +12,10 @@ import type { Meter } from './meter.ts';
 // Each port with its calls timed; what comes and goes is untouched.
 
 export function measuredIdentity(identity: Identity, { timed }: Meter): Identity {
-  return { verify: (presented) => timed('authenticate', () => identity.verify(presented)) };
+  return {
+    verify: (presented) => timed('authenticate', () => identity.verify(presented)),
+    requireStanding: (credentials) => timed('authenticate', () => identity.requireStanding(credentials)),
+  };
 }
 
 export function measuredSessions(sessions: Sessions, { timed }: Meter): Sessions {

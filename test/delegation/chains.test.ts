@@ -148,6 +148,7 @@ describe('an agent in the middle', () => {
     expect(await found(world.service.read.identity)).not.toContain('secret');
     // Did only the agent that asks count, as a reader of RFC 8693 might have it.
     const onlyCurrent: Identity = {
+      ...world.service.read.identity,
       async verify(presented) {
         const credentials = await world.service.read.identity.verify(presented);
         const { principal } = credentials;

@@ -393,6 +393,7 @@ it.each<[string, number, Partial<World['service']['exchange']>]>([
     429,
     {
       subjects: {
+        requireStanding: async () => {},
         verify: () => Promise.reject(new ClearanceError('rate_limited', 'Too many.', { retryAfter: 1 })),
       },
     },

@@ -61,6 +61,7 @@ describe('no verdict, no text', () => {
     // May ask, for this test: what its own relationships let it read is another matter.
     const identity = service.exchange.subjects;
     const onlyOneThatAsks: Identity = {
+      ...identity,
       async verify(presented) {
         const { principal, ...rest } = await identity.verify(presented);
         return { ...rest, principal: { ...principal, chain: principal.chain.slice(0, 1) } };

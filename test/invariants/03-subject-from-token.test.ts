@@ -42,6 +42,7 @@ async function forged(): Promise<string> {
 describe('the subject comes from a verified token', () => {
   it('and not from one that merely says so', async () => {
     const believes: Identity = {
+      ...service.read.identity,
       verify: async (token) => {
         const { token: facts, ...said } = readClaims(
           claimsOf(token),
@@ -94,6 +95,7 @@ describe('the subject comes from a verified token', () => {
     const headers = { 'x-user': 'user:anne', 'x-forwarded-user': 'anne', 'x-clearance-subject': 'user:anne' };
     // A door that took the subject from the query would be an identity that reads it there.
     const fromQuery: Identity = {
+      ...service.read.identity,
       verify: async (token) => {
         const credentials = await service.read.identity.verify(token);
         return { ...credentials, principal: { ...credentials.principal, subject: 'user:anne' } };

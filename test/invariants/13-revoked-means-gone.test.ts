@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditRecord } from '../../src/ports/audit.ts';
 import type { ReadPath } from '../../src/retrieve/retrieve.ts';
 import type { RevocationRequest } from '../../src/types/revocation.ts';
@@ -167,10 +167,22 @@ describe('what was revoked gets no answer, not even one that was decided before'
 describe('what was revoked half-way through an import writes no further line', () => {
   type Ending = (token: string) => Promise<unknown>;
 
-  /** An import of eight lines by an agent; its token ends while the first is written. Codes, line by line. */
-  async function imported(revoking: TestService['revoking'], end: Ending, lifetime: number) {
+  const chain = ['feeder', 'planner'];
+  const mayAct = [
+    ['feeder', 'user:loader'],
+    ['planner', 'user:loader'],
+    ['feeder', 'agent:planner'],
+  ].map(([agent, object = '']) => ({ user: `agent:${agent}`, relation: 'can_act_for', object }));
+  const removeLast = () =>
+    http.send('POST', '/v1/relationships', { token: admin, json: { deletes: mayAct.slice(2) } });
+  beforeEach(async () => {
+    await http.send('POST', '/v1/relationships', { token: admin, json: { writes: mayAct } });
+  });
+
+  /** An import of eight lines by an agent of an agent; its token ends while the first is written. Codes, line by line. */
+  async function imported(read: ReadPath, end: Ending, lifetime: number) {
     const { documents } = service.write;
-    const as = { scopes: ['ingest' as const], source: 'wiki', actor: 'feeder', lifetime };
+    const as = { scopes: ['ingest' as const], source: 'wiki', actor: chain, lifetime };
     const token = await service.token('loader', as);
     let ended: Promise<unknown> | undefined;
     const claim: typeof documents.claim = async (...asked) => {
@@ -179,7 +191,7 @@ describe('what was revoked half-way through an import writes no further line', (
       return documents.claim(...asked);
     };
     const write = { ...service.write, documents: { ...documents, claim } };
-    const door = await serveHttp({ ...service, revoking, write });
+    const door = await serveHttp({ ...service, read, write });
     const lines = Array.from({ length: 8 }, (_, i) => ({
       id: `line-${i}`,
       title: 'T',
@@ -208,6 +220,7 @@ describe('what was revoked half-way through an import writes no further line', (
       'unauthenticated',
     ],
     ['a token that has expired', () => sleep(3_000), 2, 'unauthenticated'],
+    ['an agent that another may no longer act for', removeLast, 60, 'delegation_not_allowed'],
     [
       'an agent that was suspended',
       () => http.send('PATCH', '/v1/agents/feeder', { token: admin, json: { state: 'suspended' } }),
@@ -215,7 +228,7 @@ describe('what was revoked half-way through an import writes no further line', (
       'agent_not_allowed',
     ],
   ])('%s', async (_, end, lifetime, code) => {
-    const told = await imported(service.revoking, end, lifetime);
+    const told = await imported(service.read, end, lifetime);
     expect(told.length).toBeLessThan(8);
     expect(told.at(-1)).toBe(code);
     expect(told.slice(0, -1)).toEqual(told.slice(1).map(() => 'published'));
@@ -224,10 +237,12 @@ describe('what was revoked half-way through an import writes no further line', (
 
   it('and the test sees it where nobody asks', async () => {
     await http.send('PATCH', '/v1/agents/feeder', { token: admin, json: { state: 'active' } });
-    const revocations = { ...service.revoking.revocations, concern: async () => false };
-    const end: Ending = (token) =>
-      http.send('POST', '/v1/revocations', { token: admin, json: { kind: 'token', token } });
-    const told = await imported({ ...service.revoking, revocations }, end, 60);
+    const identity = { ...service.read.identity, requireStanding: async () => {} };
+    const end: Ending = async (token) => {
+      await http.send('POST', '/v1/revocations', { token: admin, json: { kind: 'token', token } });
+      await removeLast();
+    };
+    const told = await imported({ ...service.read, identity }, end, 60);
     expect(told).toEqual(Array.from({ length: 8 }, () => 'published'));
   });
 });

@@ -202,6 +202,7 @@ function ofAnother(engine: Engine): Engine {
 
 function through(identity: Identity, change: (principal: Principal) => Partial<Principal>): Identity {
   return {
+    ...identity,
     async verify(presented) {
       const credentials = await identity.verify(presented);
       const { principal } = credentials;

@@ -49,7 +49,7 @@ function world() {
   };
   streams = openSessionStreams(
     {
-      identity: { verify: async (presented) => credentialsOf(presented) },
+      identity: { verify: async (presented) => credentialsOf(presented), requireStanding: async () => {} },
       sessions: {
         remembered: async (id) => ({
           expiresAt: new Date(Date.now() + 3_600_000),
@@ -65,7 +65,7 @@ function world() {
       guarded: { type: 'document', relation: 'can_read' },
       rules: noAgents,
     },
-    { watch, agents: noAgents.agents, requireDelegated: async () => {} },
+    { watch, agents: noAgents.agents },
     () => {},
   );
   const opened = streams;

@@ -117,7 +117,6 @@ describe('a stream of a session', () => {
       {
         watch: { look: (all) => looking(all) },
         agents: service.registry.agents,
-        requireDelegated: async () => {},
       },
       () => {},
     );

@@ -116,6 +116,7 @@ async function busy(tenant: Tenant, door = http): Promise<void> {
 /** As if tokens said nothing of a tenant. */
 function ofOneTenant(identity: Identity): Identity {
   return {
+    ...identity,
     async verify(presented) {
       const credentials = await identity.verify(presented);
       return { ...credentials, principal: { ...credentials.principal, tenant: 'acme' } };

@@ -53,6 +53,9 @@ export function jwtIdentity(
         ...(boundTo === undefined ? {} : { boundTo }),
       };
     },
+    async requireStanding({ expiresAt }) {
+      if (expiresAt.getTime() <= Date.now()) throw refused('it has expired.');
+    },
   };
 }
 

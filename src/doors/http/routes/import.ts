@@ -3,11 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { importDocuments, lineOutcome } from '../../../../ingest/import.ts';
 import type { WritePath } from '../../../../ingest/ingest.ts';
 import { writerOf } from '../../../../ingest/writer.ts';
-import { requireKnown } from '../../../agents/known-agents.ts';
 import { authenticate } from '../../../retrieve/authenticate.ts';
 import type { ReadPath } from '../../../retrieve/retrieve.ts';
-import type { Revoking } from '../../../revocation/revoke.ts';
-import { requireStillValid } from '../../../revocation/unrevoked.ts';
 import { ClearanceError, describeError } from '../../../types/errors.ts';
 import { addNdjsonParser, notIdle } from '../body.ts';
 import { presentedBy } from '../presented.ts';
@@ -16,7 +13,7 @@ import { problem } from '../problem.ts';
 /** In a scope of its own, for nothing else takes NDJSON. */
 export function importRoutes(
   scope: FastifyInstance,
-  { read, write, revoking }: { read: ReadPath; write: WritePath; revoking: Revoking },
+  { read, write }: { read: ReadPath; write: WritePath },
 ): void {
   addNdjsonParser(scope);
   scope.post(
@@ -30,10 +27,7 @@ export function importRoutes(
     async (request, reply) => {
       const credentials = await authenticate(read.identity, presentedBy(request), 'ingest', 'admin');
       const as = writerOf(credentials);
-      const mayGoOn = async () => {
-        await requireStillValid(revoking.revocations, credentials);
-        await requireKnown(revoking.agents, credentials.principal);
-      };
+      const mayGoOn = () => read.identity.requireStanding(credentials);
       const { body } = request;
       if (!(body instanceof Readable)) {
         throw new ClearanceError('unsupported_media_type', 'Send an import as application/x-ndjson.');
