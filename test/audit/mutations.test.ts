@@ -12,6 +12,7 @@ import { exported, someTrail, TENANT } from './world.ts';
 
 /** Of an exported file, and half as many of the trail itself. */
 const MUTATIONS = Number(process.env.AUDIT_MUTATIONS ?? 1_000);
+const timeout = 60_000 + MUTATIONS * 20;
 const random = seededRandom(20_261_127);
 
 let keys: AuditKeys;
@@ -57,7 +58,9 @@ describe('an exported trail', () => {
     });
   });
 
-  it(`of which ${MUTATIONS} random mutations are all found, and some are not without the seal`, async () => {
+  it(`of which ${MUTATIONS} random mutations are all found, and some are not without the seal`, {
+    timeout,
+  }, async () => {
     const mutations = fileMutations(lines, MUTATIONS, random, newKeys());
     expect(new Set(mutations.map(({ name }) => name)).size).toBeGreaterThan(9);
     expect(await missed(mutations, (file) => verified(file))).toEqual([]);
@@ -75,7 +78,7 @@ describe('the trail in a store whose owner tampers with it, and has no key', () 
   };
   const mutate = (count: number) => trailMutations(archive.rows, count, random, newKeys());
 
-  it(`is found out in ${MUTATIONS / 2} ways`, async () => {
+  it(`is found out in ${MUTATIONS / 2} ways`, { timeout }, async () => {
     expect(await verified(archive.rows)).toBe(0);
     const mutations = mutate(MUTATIONS / 2);
     expect(new Set(mutations.map(({ name }) => name)).size).toBeGreaterThan(12);
