@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import swagger from '@fastify/swagger';
 import Fastify, {
   type FastifyError,
@@ -129,11 +130,21 @@ export async function httpServer(
   return app;
 }
 
-/** A connection whose request was under way as the service began to end would else be kept alive, and the end wait for it. */
+/**
+ * A connection whose request was under way as the service began to end would else be kept alive, and one that was opened ahead of
+ * its first request is none of those that Node closes as idle: the end would wait for either, over a minute.
+ */
 function endConnections(app: FastifyInstance): void {
   let ending = false;
+  const unused = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  app.server.on('request', ({ socket }) => unused.delete(socket));
   app.addHook('preClose', async () => {
     ending = true;
+    for (const socket of unused) socket.destroy();
   });
   app.addHook('onSend', async (_request, reply) => {
     if (ending) reply.header('connection', 'close');
