@@ -23,7 +23,7 @@ import { membersBy } from './audience/members.ts';
 import { queryHasher } from './audit/keys.ts';
 import { openTrail } from './audit/trail.ts';
 import type { Config } from './config.ts';
-import { delegatedIdentity } from './delegation/delegated-identity.ts';
+import { delegatedIdentity, requireDelegated } from './delegation/delegated-identity.ts';
 import type { Exchange } from './delegation/exchange.ts';
 import { chooseEngine } from './engine-parts.ts';
 import { tupleProblem } from './evaluator/validate.ts';
@@ -196,6 +196,7 @@ export async function openService(config: Config, onError: (error: unknown) => v
       {
         watch: postgresSessionWatch(database),
         agents,
+        requireDelegated: (credentials) => requireDelegated(delegations, credentials),
       },
       onError,
     );

@@ -4,12 +4,15 @@ import { type Delegations, requireMayAct } from './may-act.ts';
 
 /**
  * Lets nobody in through agents that may not act for them: what has been taken away since the token was given out counts from
- * the next request on. Throws `delegation_not_allowed`.
+ * the next request on.
  */
 export function delegatedIdentity(identity: Identity, delegations: Delegations): Identity {
-  return requiring(identity, async (credentials) => {
-    if (isDelegation(credentials)) await requireMayAct(delegations, credentials.principal);
-  });
+  return requiring(identity, (credentials) => requireDelegated(delegations, credentials));
+}
+
+/** Throws `delegation_not_allowed` where the agents of a token act by delegation, and may not now. */
+export async function requireDelegated(delegations: Delegations, credentials: Credentials): Promise<void> {
+  if (isDelegation(credentials)) await requireMayAct(delegations, credentials.principal);
 }
 
 /**

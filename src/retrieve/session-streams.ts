@@ -3,7 +3,7 @@ import type { Seen, SessionWatch } from '../ports/session-watch.ts';
 import { standingOf } from '../types/agent.ts';
 import { ClearanceError } from '../types/errors.ts';
 import type { Presented } from '../types/presented.ts';
-import { agentsOf, type Principal } from '../types/principal.ts';
+import { agentsOf, type Credentials, type Principal } from '../types/principal.ts';
 import { repeatedly } from '../types/repeatedly.ts';
 import type { SessionEvent } from '../types/session.ts';
 import { authenticate } from './authenticate.ts';
@@ -35,12 +35,14 @@ type Path = Pick<
 type Watching = {
   readonly watch: SessionWatch;
   readonly agents: Pick<Agents, 'find'>;
+  /** Throws `delegation_not_allowed` where the agents of a token act by delegation, and may not now. */
+  readonly requireDelegated: (credentials: Credentials) => Promise<void>;
 };
 
 /** Tells sessions unasked what has to be dropped, whatever copy of the service has made the change. */
 export function openSessionStreams(
   path: Path,
-  { watch, agents }: Watching,
+  { watch, agents, requireDelegated }: Watching,
   onError: (error: unknown) => void,
 ): SessionStreams {
   const streams = new Set<Stream>();
@@ -109,13 +111,13 @@ export function openSessionStreams(
     // Before the question: a change that comes during it has to be asked about again.
     for (const stream of together) stream.waitingSince = undefined;
     try {
-      await path.identity.requireStanding(credentials);
+      await requireDelegated(credentials);
       const revalidation = await revalidated(path, credentials.principal, sessionId);
       for (const stream of together) tell(stream, revalidation);
     } catch (error) {
       const code = error instanceof ClearanceError ? error.code : undefined;
       // The next look says that it has ended.
-      if (code === 'not_found' || code === 'unauthenticated' || code === 'agent_not_allowed') return;
+      if (code === 'not_found') return;
       if (code === 'delegation_not_allowed') {
         for (const stream of together) end(stream, 'agent_not_allowed');
         return;

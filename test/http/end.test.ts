@@ -19,7 +19,7 @@ describe('the end of the service does not wait for a connection', () => {
     socket.on('error', () => {});
     await once(socket, 'connect');
     // Its turn comes after that of the one above.
-    await door.send('GET', '/health');
+    await door.send('GET', '/healthz');
     const left = once(socket, 'close');
     await door.close();
     await left;

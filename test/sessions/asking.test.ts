@@ -49,7 +49,11 @@ function world() {
   };
   streams = openSessionStreams(
     {
-      identity: { verify: async (presented) => credentialsOf(presented), requireStanding: async () => {} },
+      identity: {
+        verify: async (presented) => credentialsOf(presented),
+        // One question answers for several tokens, of which one that has ended must not keep the others from being told.
+        requireStanding: () => Promise.reject(new Error('of one token')),
+      },
       sessions: {
         remembered: async (id) => ({
           expiresAt: new Date(Date.now() + 3_600_000),
@@ -65,7 +69,7 @@ function world() {
       guarded: { type: 'document', relation: 'can_read' },
       rules: noAgents,
     },
-    { watch, agents: noAgents.agents },
+    { watch, agents: noAgents.agents, requireDelegated: async () => {} },
     () => {},
   );
   const opened = streams;

@@ -117,6 +117,7 @@ describe('a stream of a session', () => {
       {
         watch: { look: (all) => looking(all) },
         agents: service.registry.agents,
+        requireDelegated: async () => {},
       },
       () => {},
     );

@@ -28,6 +28,7 @@ import { membersBy } from '../../src/audience/members.ts';
 import { queryHasher } from '../../src/audit/keys.ts';
 import { openTrail } from '../../src/audit/trail.ts';
 import { readConfig } from '../../src/config.ts';
+import { requireDelegated } from '../../src/delegation/delegated-identity.ts';
 import type { Exchange } from '../../src/delegation/exchange.ts';
 import { modelFromDsl } from '../../src/evaluator/model.ts';
 import { tupleProblem } from '../../src/evaluator/validate.ts';
@@ -105,6 +106,7 @@ export async function openParts(dsl?: string): Promise<Parts> {
     {
       watch: postgresSessionWatch(database),
       agents,
+      requireDelegated: (credentials) => requireDelegated(delegations, credentials),
     },
     () => {},
   );

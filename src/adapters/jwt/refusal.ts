@@ -5,7 +5,7 @@ import { ClearanceError } from '../../types/errors.ts';
 export function refusal(error: unknown, issuer: string, audience: string): ClearanceError {
   if (error instanceof ClearanceError) return error;
   if (error instanceof errors.JWTExpired) {
-    return refused('it has expired ("exp"); get a new one.');
+    return expired();
   }
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.reason === 'missing') return refused(`it has no claim "${error.claim}".`);
@@ -24,6 +24,10 @@ export function refusal(error: unknown, issuer: string, audience: string): Clear
     return refused('its signature is wrong.');
   }
   return refused('it could not be verified.');
+}
+
+export function expired(): ClearanceError {
+  return refused('it has expired ("exp"); get a new one.');
 }
 
 export function refused(reason: string): ClearanceError {

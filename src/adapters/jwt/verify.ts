@@ -5,7 +5,7 @@ import { inspectToken, requireAccessToken } from './access-token.ts';
 import { readClaims, type Said } from './claims.ts';
 import { algorithms, CLOCK_TOLERANCE_SECONDS } from './limits.ts';
 import { type Possession, requirePossession } from './possession.ts';
-import { refusal, refused } from './refusal.ts';
+import { expired, refusal, refused } from './refusal.ts';
 import type { TrustedIssuer } from './trusted-issuer.ts';
 
 export type Verifier = {
@@ -54,7 +54,7 @@ export function jwtIdentity(
       };
     },
     async requireStanding({ expiresAt }) {
-      if (expiresAt.getTime() <= Date.now()) throw refused('it has expired.');
+      if (expiresAt.getTime() <= Date.now()) throw expired();
     },
   };
 }
